@@ -1,0 +1,343 @@
+"""Degradations F_Phi: how a photo went wrong, Eq. (1) and Table 1 of the source.
+
+A degradation is a `torch.nn.Module` that maps images to measurements, both in display
+range [0, 1] but never clipped, so that linear ones stay linear:
+
+    A(x)            the map itself, also written ``degradation(x)``; x: (B, 3, H, W)
+    A_adjoint(y)    its transpose (linear ones): <A x, y> = <x, A_adjoint y>
+    prox(x, y, rho) argmin_z ||A z - y||^2 + rho ||z - x||^2, what the practical sampler calls
+    sigma           standard deviation of the noise added after A, display range
+    simulate(x)     A(x) + sigma * noise, for training and test data
+
+The learnable Phi of the source are the module's parameters. Names follow deepinv.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Degradation(nn.Module):
+    """Base class: the noise, and what follows from ``A`` and ``A_adjoint`` alone."""
+
+    def __init__(self, sigma=0.0):
+        super().__init__()
+        if not sigma >= 0:
+            raise ValueError(f"sigma is a standard deviation and cannot be {sigma}")
+        self.sigma = float(sigma)
+
+    def A(self, x):
+        raise NotImplementedError(f"{type(self).__name__} defines no map A")
+
+    def A_adjoint(self, y):
+        raise NotImplementedError(f"{type(self).__name__} has no adjoint: it is not linear")
+
+    def forward(self, x):
+        return self.A(x)
+
+    def simulate(self, x, generator=None):
+        """A(x) plus Gaussian noise of standard deviation ``sigma``, not clipped. Eq. (1)."""
+        clean = self.A(x)
+        noise = torch.randn(clean.shape, generator=generator, dtype=x.dtype)
+        return clean + self.sigma * noise.to(clean.device)
+
+    def check_measurement(self, y):
+        """Raise ValueError, in one line, where y cannot be a measurement of this kind."""
+
+    def start(self, y):
+        """A first image from the measurement, for the sampler's warm start; the size of x."""
+        return y
+
+    def prox(self, x, y, rho, iterations=20, tolerance=1e-4):
+        """argmin_z ||A z - y||^2 + rho ||z - x||^2, for a linear A, by conjugate gradients.
+
+        x: (B, 3, H, W); y: a measurement; rho >= 0. Solves (A^T A + rho) d = A^T (y - A x)
+        for the correction d = z - x, starting at 0, so that rho = 0 gives the nearest
+        solution to x. Stops at `tolerance` times the first residual's norm.
+        """
+        residual = self.A_adjoint(y - self.A(x))
+        correction = torch.zeros_like(x)
+        direction = residual
+        power = residual.square().sum()
+        stop = tolerance**2 * power
+        for _ in range(iterations):
+            if power <= stop:
+                break
+            image = self.A_adjoint(self.A(direction)) + rho * direction
+            step = power / (direction * image).sum()
+            correction = correction + step * direction
+            residual = residual - step * image
+            previous, power = power, residual.square().sum()
+            direction = residual + power / previous * direction
+        return x + correction
+
+
+class GaussianNoise(Degradation):
+    """Noise alone: y = x + sigma n. Table 1, first row (H = I)."""
+
+    def A(self, x):
+        return x
+
+    def A_adjoint(self, y):
+        return y
+
+    def prox(self, x, y, rho):
+        return (y + rho * x) / (1 + rho)
+
+
+class GaussianBlur(Degradation):
+    """Blur with an n x n Gaussian kernel of width ``width`` pixels. Table 1, second row.
+
+    size: n, odd. width: standard deviation of the kernel in pixels. The image is mirrored at
+    its edges (the edge pixel repeated). A symmetric kernel with this boundary gives a
+    symmetric matrix, A^T = A, which the discrete cosine transform makes diagonal: hence the
+    exact `prox`.
+    """
+
+    def __init__(self, size=9, width=2.0, sigma=0.0):
+        super().__init__(sigma)
+        if size < 1 or size % 2 == 0:
+            raise ValueError(f"the kernel size must be a positive odd number, got {size}")
+        if not width > 0:
+            raise ValueError(f"the kernel's width must be positive, got {width}")
+        taps = torch.arange(size, dtype=torch.float64) - size // 2
+        kernel = torch.exp(-0.5 * (taps / width) ** 2)
+        # The 2-D kernel is the outer product of this one with itself and sums to 1 as well.
+        self.register_buffer("kernel", kernel / kernel.sum())
+
+    def A(self, x):
+        return self._along(self._along(x, -1), -2)
+
+    def A_adjoint(self, y):
+        return self.A(y)
+
+    def prox(self, x, y, rho):
+        """Exact: one division in the cosine basis. rho > 0."""
+        rows, columns = _cosine_basis(x.shape[-2], x), _cosine_basis(x.shape[-1], x)
+        gain = self._gain(x.shape[-2], x)[:, None] * self._gain(x.shape[-1], x)
+        right = rows @ (self.A_adjoint(y) + rho * x) @ columns.T
+        return rows.T @ (right / (gain**2 + rho)) @ columns
+
+    def _along(self, x, axis):
+        """1-D blur along one axis, mirrored at both ends."""
+        radius, length = len(self.kernel) // 2, x.shape[axis]
+        index = torch.arange(-radius, length + radius, device=x.device) % (2 * length)
+        index = torch.minimum(index, 2 * length - 1 - index)
+        padded = x.index_select(axis, index).movedim(axis, -1)
+        kernel = self.kernel.to(x).view(1, 1, -1)
+        blurred = functional.conv1d(padded.reshape(-1, 1, padded.shape[-1]), kernel)
+        return blurred.reshape(*padded.shape[:-1], length).movedim(-1, axis)
+
+    def _gain(self, length, like):
+        """The 1-D blur's eigenvalues: what it leaves of each cosine, (length,)."""
+        taps = torch.arange(len(self.kernel), dtype=torch.float64) - len(self.kernel) // 2
+        frequency = torch.arange(length, dtype=torch.float64) * torch.pi / length
+        return (torch.cos(frequency[:, None] * taps) @ self.kernel.double().cpu()).to(like)
+
+
+class BlockAverage(Degradation):
+    """Low resolution: the mean of every d x d block, y smaller than x. Table 1, third row.
+
+    factor: d. image_size: (H, W) of x where these are no multiples of d; blocks cut off at
+    the lower and right edge are averaged over the pixels they have.
+    """
+
+    def __init__(self, factor=4, image_size=None, sigma=0.0):
+        super().__init__(sigma)
+        self.factor = _whole_factor(factor)
+        self.image_size = image_size
+
+    def A(self, x):
+        return functional.avg_pool2d(x, self.factor, ceil_mode=True)
+
+    def A_adjoint(self, y):
+        return self._replicate(y / self._counts(y))
+
+    def check_measurement(self, y):
+        height, width = self._size_of_x(y)
+        small = (-(-height // self.factor), -(-width // self.factor))
+        if small != tuple(y.shape[-2:]):
+            raise ValueError(
+                f"a {height} x {width} image has {small[0]} x {small[1]} blocks, "
+                f"but y is {y.shape[-2]} x {y.shape[-1]}"
+            )
+
+    def start(self, y):
+        large = functional.interpolate(y, scale_factor=self.factor, mode="bicubic")
+        height, width = self._size_of_x(y)
+        return large[..., :height, :width]
+
+    def prox(self, x, y, rho):
+        """Exact, for any rho >= 0: A A^T is diagonal, 1 / (pixels in the block)."""
+        return x + self.A_adjoint((y - self.A(x)) / (1 / self._counts(y) + rho))
+
+    def _size_of_x(self, y):
+        return self.image_size or (y.shape[-2] * self.factor, y.shape[-1] * self.factor)
+
+    def _replicate(self, y):
+        height, width = self._size_of_x(y)
+        rows = torch.arange(height, device=y.device) // self.factor
+        columns = torch.arange(width, device=y.device) // self.factor
+        return y[..., rows, :][..., columns]
+
+    def _counts(self, y):
+        """Pixels in each block, shaped (h, w)."""
+        height, width = self._size_of_x(y)
+        rows = _block_lengths(height, self.factor).to(y)
+        return rows[:, None] * _block_lengths(width, self.factor).to(y)
+
+
+class BlockAverageSameSize(Degradation):
+    """Low resolution shown at the size of x: block average, then every block filled with it.
+
+    An orthogonal projection, A = A^T = A A: what the source needs where x and y have one size.
+    factor: d. Sizes that are no multiples of d are handled as in `BlockAverage`.
+    """
+
+    def __init__(self, factor=4, sigma=0.0):
+        super().__init__(sigma)
+        self.factor = _whole_factor(factor)
+
+    def A(self, x):
+        average = BlockAverage(self.factor, tuple(x.shape[-2:]))
+        return average._replicate(average.A(x))
+
+    def A_adjoint(self, y):
+        return self.A(y)
+
+    def prox(self, x, y, rho):
+        return x + self.A(y - x) / (1 + rho)
+
+
+class Inpainting(Degradation):
+    """Occlusion: y = mask * x. Table 1, fourth row, with content M = 0.
+
+    mask: 1 where the pixel is kept, 0 where it is missing; (H, W) or (B, 1, H, W).
+    """
+
+    def __init__(self, mask, sigma=0.0):
+        super().__init__(sigma)
+        mask = torch.as_tensor(mask).float()
+        if not bool(((mask == 0) | (mask == 1)).all()):
+            raise ValueError("a mask holds only 0 (missing) and 1 (kept)")
+        self.register_buffer("mask", mask)
+
+    def A(self, x):
+        return self.mask.to(x) * x
+
+    def A_adjoint(self, y):
+        return self.A(y)
+
+    def check_measurement(self, y):
+        if self.mask.shape[-2:] != y.shape[-2:]:
+            (a, b), (c, d) = self.mask.shape[-2:], y.shape[-2:]
+            raise ValueError(f"the mask is {a} x {b} and y is {c} x {d}")
+
+    def start(self, y):
+        """The kept pixels, and in the holes the mean of the kept ones around them.
+
+        A hole pixel takes the mean over the smallest block (2, 4, 8 ... pixels wide) that
+        holds any kept pixel; where nothing at all is kept, middle grey.
+        """
+        mask = self.mask.to(y).expand(len(y), 1, -1, -1)
+        filled, known, block = mask * y, mask.clone(), 1
+        while not bool(known.all()):
+            block *= 2
+            average = BlockAverage(block, tuple(y.shape[-2:]))
+            kept = average._replicate(average.A(mask))
+            mean = average._replicate(average.A(mask * y)) / kept.clamp(min=1e-12)
+            filled = torch.where((known == 0) & (kept > 0), mean, filled)
+            known = torch.maximum(known, (kept > 0).to(known))
+            if block >= max(y.shape[-2:]):
+                filled = torch.where(known == 0, torch.full_like(filled, 0.5), filled)
+                break
+        return filled
+
+    def prox(self, x, y, rho):
+        return x + self.A(y - x) / (1 + rho)
+
+
+class Exposure(Degradation):
+    """Brightness: y = gain x + offset, two learnable numbers (Phi), before clipping.
+
+    The simplest degradation whose Phi is not known. Affine, of the form H x + M of Table 1.
+    """
+
+    def __init__(self, gain=1.0, offset=0.0, sigma=0.0):
+        super().__init__(sigma)
+        self.gain = nn.Parameter(torch.tensor(float(gain)))
+        self.offset = nn.Parameter(torch.tensor(float(offset)))
+
+    def randomise(self, generator=None):
+        """Draw Phi at random, as the source's algorithm asks; returns the degradation."""
+        with torch.no_grad():
+            self.gain.copy_(0.5 + torch.rand((), generator=generator))
+            self.offset.copy_(0.2 * torch.rand((), generator=generator) - 0.1)
+        return self
+
+    def A(self, x):
+        return self.gain * x + self.offset
+
+    def prox(self, x, y, rho):
+        return (self.gain * (y - self.offset) + rho * x) / (self.gain**2 + rho)
+
+
+class Compose(Degradation):
+    """One degradation after another, in the order in which the camera applies them.
+
+    Only the last may add noise: noise that a later map would blur is not white any more,
+    and no step of the sampler models that.
+    """
+
+    def __init__(self, *stages):
+        if not stages:
+            raise ValueError("nothing to compose")
+        if any(stage.sigma for stage in stages[:-1]):
+            raise ValueError("only the last of composed degradations may have noise")
+        super().__init__(stages[-1].sigma)
+        self.stages = nn.ModuleList(stages)
+
+    def A(self, x):
+        for stage in self.stages:
+            x = stage.A(x)
+        return x
+
+    def A_adjoint(self, y):
+        for stage in reversed(self.stages):
+            y = stage.A_adjoint(y)
+        return y
+
+    def check_measurement(self, y):
+        self.stages[-1].check_measurement(y)
+
+    def start(self, y):
+        for stage in reversed(self.stages):
+            y = stage.start(y)
+        return y
+
+
+def random_mask(height, width, missing=0.25, generator=None):
+    """A random mask, (height, width): 0 with probability `missing`, else 1.
+
+    Source: "Training data preparation": 25% of the pixels are set to zero.
+    """
+    return (torch.rand(height, width, generator=generator) >= missing).float()
+
+
+def _whole_factor(factor):
+    if int(factor) != factor or factor < 1:
+        raise ValueError(f"the factor must be a whole number of at least 1, got {factor}")
+    return int(factor)
+
+
+def _block_lengths(length, factor):
+    """Pixels along one axis in each block: factor, but for the last where it is cut off."""
+    return torch.bincount(torch.arange(length) // factor)
+
+
+def _cosine_basis(length, like):
+    """The orthonormal discrete cosine transform (type II) as a (length, length) matrix."""
+    index = torch.arange(length, dtype=torch.float64)
+    basis = torch.cos(torch.pi / length * index[:, None] * (index + 0.5)) * (2 / length) ** 0.5
+    basis[0] /= 2**0.5
+    return basis.to(like)

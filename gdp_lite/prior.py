@@ -1,0 +1,140 @@
+"""The prior G_Theta: a diffusers UNet and scheduler, met in this project's conventions.
+
+This is the one place where the two ways of counting time meet: diffusers numbers the noise
+levels 0..T-1, this project 1..T, so the network is called with ``t - 1``. diffusers' own
+tables are float32; the schedule here is computed again from the configuration in float64.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
+
+BUNDLED = Path(__file__).parent / "models" / "photo-patches"
+
+
+class Prior:
+    """An unconditional diffusion model and its schedule.
+
+    unet: a `diffusers.UNet2DModel`, or any module called as ``unet(x, t_index)`` that
+        returns an object with ``.sample``: the predicted noise.
+    schedule: the `NoiseSchedule` it was trained with.
+    multiple: inputs are padded (reflected) to a multiple of this before the network sees
+        them, and its output is cropped back, so every size from 1 pixel up works.
+    """
+
+    def __init__(self, unet, schedule, multiple=1):
+        self.unet = unet.eval().requires_grad_(False)
+        self.schedule = schedule
+        self.multiple = multiple
+
+    @property
+    def device(self):
+        return next(self.unet.parameters()).device
+
+    def to(self, device):
+        """Move the network; returns the prior itself."""
+        self.unet.to(device)
+        return self
+
+    def eps(self, x_t, t):
+        """G_Theta(x_t, t): the predicted noise, shaped like x_t.
+
+        x_t: (B, 3, H, W), model range. t: int in 1..T, or an int64 tensor of shape (B,).
+        Differentiable in x_t; wrap the call in ``torch.no_grad()`` where that is not needed.
+        """
+        t = torch.as_tensor(t, device=x_t.device)
+        if bool((t < 1).any()) or bool((t > self.schedule.T).any()):
+            raise ValueError(f"t must lie in 1..{self.schedule.T}, got {t.tolist()}")
+        height, width = x_t.shape[-2:]
+        padded = _pad(x_t, -height % self.multiple, -width % self.multiple)
+        eps_hat = self.unet(padded, t.expand(len(x_t)) - 1).sample
+        return eps_hat[..., :height, :width]
+
+
+def load_prior(path=None, device="cpu"):
+    """Load a diffusers DDPM: the bundled one, a local folder or a hub id.
+
+    path: None for the bundled photo prior; a folder in diffusers' layout (with
+        ``model_index.json``, or with ``unet/`` and ``scheduler/`` inside); or the id of an
+        unconditional pixel-space pipeline, such as ``google/ddpm-celebahq-256``.
+    Returns a `Prior` in float32. Raises ValueError, in one line, where there is none.
+    """
+    repair_torchvision()
+    from diffusers import DDPMScheduler, UNet2DModel
+
+    source = str(BUNDLED if path is None else path)
+    try:
+        unet = UNet2DModel.from_pretrained(source, **_subfolder(source, "unet"))
+        config = DDPMScheduler.load_config(source, **_subfolder(source, "scheduler"))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"no diffusion prior could be loaded from {source}: {reason}") from error
+    if unet.config.in_channels != 3 or unet.config.out_channels != 3:
+        raise ValueError(f"{source} is no 3-channel noise-predicting model")
+    multiple = 2 ** (len(unet.config.block_out_channels) - 1)
+    return Prior(unet.to(device), schedule_from_config(config), multiple)
+
+
+def schedule_from_config(config):
+    """The `NoiseSchedule`, in float64, that a diffusers scheduler's configuration describes.
+
+    config: a mapping with diffusers' keys (``beta_schedule``, ``num_train_timesteps`` ...).
+    Raises ValueError for a schedule or a prediction type that is not known here.
+    """
+    if config.get("prediction_type", "epsilon") != "epsilon":
+        raise ValueError(f"the prior predicts {config['prediction_type']}, not epsilon")
+    if config.get("trained_betas") is not None:
+        return NoiseSchedule.from_betas(config["trained_betas"])
+    T, kind = config["num_train_timesteps"], config["beta_schedule"]
+    start, end = config.get("beta_start"), config.get("beta_end")
+    if kind == "linear":
+        return linear_schedule(T, start, end)
+    if kind == "scaled_linear":
+        roots = torch.linspace(start**0.5, end**0.5, T, dtype=torch.float64)
+        return NoiseSchedule.from_betas(roots**2)
+    if kind == "squaredcos_cap_v2":
+        return cosine_schedule(T)
+    raise ValueError(f"noise schedule {kind!r} is not known")
+
+
+def save_pipeline(unet, folder, T=1000, beta_start=1e-4, beta_end=0.02):
+    """Write unet as a diffusers `DDPMPipeline` folder with a linear schedule, weights in fp16.
+
+    The weights lie under the plain file name, so they load back as float32 without a
+    ``variant``. The module itself is left unchanged.
+    """
+    repair_torchvision()
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    half = UNet2DModel.from_config(unet.config)
+    half.load_state_dict(unet.state_dict())
+    scheduler = DDPMScheduler(T, beta_start, beta_end, "linear")
+    DDPMPipeline(half.half(), scheduler).save_pretrained(folder)
+    # diffusers notes the path it was loaded from; it is nobody's business.
+    config = Path(folder) / "unet" / "config.json"
+    entries = {k: v for k, v in json.loads(config.read_text()).items() if k != "_name_or_path"}
+    config.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
+
+
+def _subfolder(source, part):
+    """{"subfolder": part} unless `source` is a local folder that holds the part itself."""
+    local = Path(source)
+    flat = local.is_dir() and not (local / part).is_dir()
+    return {} if flat else {"subfolder": part}
+
+
+def _pad(image, bottom, right):
+    """Mirror the image at its lower and right edge; repeated where it is smaller than that."""
+    while bottom or right:
+        height, width = image.shape[-2:]
+        step = (min(right, width - 1), min(bottom, height - 1))
+        mode = "reflect" if step != (0, 0) else "replicate"
+        step = step if step != (0, 0) else (right, bottom)
+        image = functional.pad(image, (0, step[0], 0, step[1]), mode)
+        right, bottom = right - step[0], bottom - step[1]
+    return image

@@ -1,0 +1,67 @@
+"""Noise schedules: how much of the picture is left at each time.
+
+Derived in the chapter on Eq. (2). Time runs t = 1..T; index 0 is the clean image, so every
+tensor has length T + 1 and ``alpha_bar[0] = 1``. Libraries that count 0..T-1 meet this
+convention in one place only, `gdp_lite.prior`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """The constants of a diffusion, all float64 tensors of shape (T + 1,).
+
+    beta: variance added by the step t-1 -> t; ``beta[0] = 0`` is never used.
+    alpha: ``1 - beta``.
+    alpha_bar: product of alpha up to t, the share of the signal's variance left at time t.
+    """
+
+    beta: torch.Tensor
+    alpha: torch.Tensor
+    alpha_bar: torch.Tensor
+
+    @classmethod
+    def from_betas(cls, betas):
+        """Schedule from beta_1..beta_T, a sequence of T numbers in (0, 1)."""
+        betas = torch.as_tensor(betas, dtype=torch.float64)
+        if betas.ndim != 1 or len(betas) == 0 or not bool(((betas > 0) & (betas < 1)).all()):
+            raise ValueError("betas must be a sequence of at least one number in (0, 1)")
+        beta = torch.cat([torch.zeros(1, dtype=torch.float64), betas])
+        alpha = 1 - beta
+        return cls(beta, alpha, torch.cumprod(alpha, dim=0))
+
+    @property
+    def T(self):
+        """Number of noise steps."""
+        return len(self.beta) - 1
+
+    @property
+    def sigma_bar(self):
+        """Noise level in display range, ``sqrt((1 - alpha_bar) / alpha_bar) / 2``, (T + 1,).
+
+        x_t / sqrt(alpha_bar_t) is the clean image plus noise of this standard deviation,
+        counted on a scale where black is 0 and white is 1 (the state itself spans 2).
+        """
+        return 0.5 * ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
+
+    def nearest_t(self, sigma):
+        """The time in 1..T whose `sigma_bar` is nearest, in the logarithm, to sigma > 0."""
+        if not sigma > 0:
+            raise ValueError(f"sigma must be positive, got {sigma}")
+        return 1 + int((self.sigma_bar[1:].log() - math.log(sigma)).abs().argmin())
+
+
+def linear_schedule(T=1000, beta_start=1e-4, beta_end=0.02):
+    """Linear beta schedule. Source: Ho et al. 2020, section 4."""
+    return NoiseSchedule.from_betas(torch.linspace(beta_start, beta_end, T, dtype=torch.float64))
+
+
+def cosine_schedule(T=1000, offset=0.008, max_beta=0.999):
+    """Cosine schedule. Source: Nichol and Dhariwal 2021, Eq. (17), beta clipped at max_beta."""
+    t = torch.arange(T + 1, dtype=torch.float64) / T
+    f = torch.cos((t + offset) / (1 + offset) * math.pi / 2) ** 2
+    return NoiseSchedule.from_betas((1 - f[1:] / f[:-1]).clamp(max=max_beta))
