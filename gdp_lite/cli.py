@@ -4,11 +4,11 @@ What the user got wrong is told in one line, with exit code 2, before the networ
 """
 
 import argparse
-import math
+import contextlib
+import re
 import sys
 import time
-
-from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
+import warnings
 
 MAX_PIXELS = 1_350_000  # "about one megapixel": 1296 x 968 and 1024 x 1280 still pass
 TASKS = {
@@ -21,22 +21,32 @@ TASKS = {
 
 def main(arguments=None):
     """Run the command line; returns the exit code: 0, 2 for the user's errors, 130 for ^C."""
-    parser = _parser()
-    args = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        args = _parser(with_training=arguments[:1] == ["train"]).parse_args(arguments)
         return args.run(args)
-    except ValueError as error:
-        print(f"gdp_lite: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        _say("gdp_lite: " + " ".join(str(error).splitlines()))
         return 2
     except KeyboardInterrupt:
-        print("\ngdp_lite: stopped; nothing was written", file=sys.stderr)
+        _say("\ngdp_lite: stopped")
         return 130
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
+class _OneLineParser(argparse.ArgumentParser):
+    """Tells what is wrong without the usage text, which would bury it."""
+
+    def error(self, message):
+        raise ValueError(f"{' '.join(message.splitlines())} (see {self.prog} --help)")
+
+
+def _parser(with_training):
+    """with_training: whether `train` knows its options; they are in a module that is slow to
+    import, and --help or a typing error should not have to wait for it."""
+    parser = _OneLineParser(
         prog="python -m gdp_lite",
         description="Restore photos with a diffusion prior, and train such a prior.",
+        epilog="python -m gdp_lite COMMAND --help explains a command.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -58,70 +68,98 @@ def _parser():
     restore.add_argument("--mask", help="inpaint: picture of the photo's size, white = replace")
     restore.add_argument(
         "--strength",
-        type=_positive,
+        type=_number(0.01, 100),
         default=1.0,
         help="how closely to follow the photo: higher keeps more of it, lower leaves more to "
         "the prior; try 0.3 to 3 (default 1)",
     )
-    restore.add_argument("--noise", type=_positive, help="noise level on the scale 0 to 255")
-    restore.add_argument("--blur", type=_positive, default=1.0, help="deblur: pixels (default 1)")
+    restore.add_argument(
+        "--noise", type=_number(0, 255), help="noise level, of 255 (default: estimated)"
+    )
+    restore.add_argument(
+        "--blur", type=_number(0.1, 20), default=1.0, help="deblur: pixels (default 1)"
+    )
     restore.add_argument(
         "--factor", type=int, choices=(2, 4, 8), default=2, help="superres: block (default 2)"
     )
-    restore.add_argument("--steps", type=_count, default=20, help="network calls (default 20)")
-    restore.add_argument("--seed", type=int, default=0, help="same seed, same picture (default 0)")
-    restore.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default auto)")
+    restore.add_argument(
+        "--steps", type=_whole(1, 1000), default=20, help="network calls (default 20)"
+    )
+    restore.add_argument(
+        "--seed",
+        type=_whole(0, 2**63 - 1),
+        default=0,
+        help="same seed, same picture (default 0)",
+    )
+    restore.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
+    )
     restore.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
     restore.add_argument("--overwrite", action="store_true", help="replace an existing file")
     restore.add_argument("-q", "--quiet", action="store_true", help="no progress")
     restore.set_defaults(run=_restore)
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
-    from gdp_lite.train import add_arguments
-    from gdp_lite.train import train as run_training
+    if with_training:
+        from gdp_lite.train import add_arguments
+        from gdp_lite.train import train as run_training
 
-    add_arguments(train)
-    train.set_defaults(run=lambda args: run_training(args) and 0)
+        add_arguments(train)
+        train.set_defaults(run=lambda args: run_training(args) and 0)
     return parser
 
 
 def _restore(args):
-    photo = read_photo(args.photo, MAX_PIXELS)
-    check_output(args.output, args.photo, args.overwrite)
-    mask = read_mask(args.mask, photo) if args.mask else None
+    if args.task == "inpaint" and args.mask is None:
+        raise ValueError("--task inpaint needs --mask: a picture, white where to replace")
+    if args.task != "inpaint" and args.mask is not None:
+        raise ValueError(f"--mask goes with --task inpaint, not with {args.task}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries' remarks are not for the user of a command
+        return _restore_photo(args)
 
-    import torch
 
+def _restore_photo(args):
+    import torch  # only now, as it is slow to import; likewise what follows
+
+    from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
     from gdp_lite.sampler import restore
     from gdp_lite.tasks import degradation_for, pick_device
 
+    photo = read_photo(args.photo, MAX_PIXELS)
+    check_output(args.output, args.photo, args.overwrite, photo)
+    mask = None if args.mask is None else read_mask(args.mask, photo)
     device = pick_device(args.device)
     noise = None if args.noise is None else args.noise / 255
     degradation, start_sigma = degradation_for(
         args.task, photo.image, noise, args.blur, args.factor, mask
     )
+    if not args.quiet:
+        _say("loading the prior ...")
 
     from gdp_lite.prior import load_prior
 
-    prior = load_prior(args.prior, device)
-    restored = restore(
-        photo.image.to(device),
-        degradation.to(device),
-        prior,
-        steps=args.steps,
-        strength=args.strength,
-        start_sigma=start_sigma,
-        generator=torch.Generator().manual_seed(args.seed),
-        callback=None if args.quiet else _Progress(),
-    )
+    try:
+        prior = load_prior(args.prior, device)
+        restored = restore(
+            photo.image.to(device),
+            degradation.to(device),
+            prior,
+            steps=args.steps,
+            strength=args.strength,
+            start_sigma=start_sigma,
+            generator=torch.Generator().manual_seed(args.seed),
+            callback=None if args.quiet else _Progress(),
+        )
+    except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
+        reason = (str(error) or "out of memory").splitlines()[0]
+        raise ValueError(f"{args.photo} could not be restored on {device}: {reason}") from error
+    check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
     write_photo(args.output, restored, photo)
     if not args.quiet:
         height, width = photo.image.shape[-2:]
-        print(
-            f"{args.output}: {args.task}, {width} x {height}, "
-            f"assumed noise {degradation.sigma * 255:.1f} of 255",
-            file=sys.stderr,
-        )
+        noise = degradation.sigma * 255
+        _say(f"{args.output}: {args.task}, {width} x {height}, assumed noise {noise:.1f} of 255")
     return 0
 
 
@@ -134,21 +172,37 @@ class _Progress:
     def __call__(self, step):
         left = (time.monotonic() - self.began) / step.number * (step.steps - step.number)
         end = "\n" if step.number == step.steps else ""
-        line = f"\rstep {step.number:3d} of {step.steps}, {left:4.0f} s left "
-        print(line, end=end, file=sys.stderr, flush=True)
+        _say(f"\rstep {step.number:3d} of {step.steps}, {left:4.0f} s left ", end)
 
 
-def _positive(text):
-    """argparse type: a finite number above 0."""
-    number = float(text)
-    if not (number > 0 and math.isfinite(number)):
-        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
-    return number
+def _say(text, end="\n"):
+    """Print on stderr. A reader that went away (``2>&1 | head``) does not stop the work."""
+    with contextlib.suppress(OSError):
+        print(text, end=end, file=sys.stderr, flush=True)
 
 
-def _count(text):
-    """argparse type: a whole number from 1 to 1000."""
-    number = int(text)
-    if not 1 <= number <= 1000:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 1000, not {text}")
-    return number
+def _device(text):
+    """argparse type: a device that torch may have; whether it has it is seen later."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"must be auto, cpu, cuda, cuda:1 or mps, not {text!r}")
+    return text
+
+
+def _number(low, high):
+    """argparse type: a number from low to high."""
+    return _ranged(float, "a number", low, high)
+
+
+def _whole(low, high):
+    """argparse type: a whole number from low to high."""
+    return _ranged(int, "a whole number", low, high)
+
+
+def _ranged(kind, what, low, high):
+    def parse(text):
+        with contextlib.suppress(ValueError):
+            if low <= kind(text) <= high:
+                return kind(text)
+        raise argparse.ArgumentTypeError(f"must be {what} from {low} to {high}, not {text!r}")
+
+    return parse

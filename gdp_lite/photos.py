@@ -5,6 +5,8 @@ writes the original EXIF block byte for byte, so width, height and the orientati
 disk, and with them what a viewer shows, are those of the original.
 """
 
+import contextlib
+import io
 import os
 import secrets
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 # EXIF orientation -> what turns the stored picture upright, and what turns it back.
 _UPRIGHT = {
@@ -33,9 +35,10 @@ _WRITERS = {
 }
 _METADATA = {  # what each format can hold
     "JPEG": {"exif", "icc_profile", "xmp", "dpi", "comment"},
-    "PNG": {"exif", "icc_profile", "dpi"},
+    "PNG": {"exif", "icc_profile", "xmp", "dpi"},
     "WEBP": {"exif", "icc_profile", "xmp"},
 }
+_EXIF_PREFIX = b"Exif\0\0"  # JPEG needs it; the others' plugins take it away where it has to go
 
 
 class PhotoError(ValueError):
@@ -62,29 +65,18 @@ def read_photo(path, max_pixels=None):
 
     max_pixels: refuse larger ones before decoding them.
     """
-    picture = _open(path)
-    width, height = picture.size
-    if max_pixels and width * height > max_pixels:
-        raise PhotoError(
-            f"{path} has {width * height / 1e6:.1f} megapixels ({width} x {height}); "
-            f"at most {max_pixels / 1e6:.1f} are supported for now: crop it or scale it down"
-        )
-    if picture.mode in ("CMYK", "YCCK", "LAB") or picture.mode.startswith(("I", "F")):
-        raise PhotoError(f"{path} is a {picture.mode} picture: convert it to 8-bit RGB first")
-    if picture.has_transparency_data:
-        raise PhotoError(f"{path} has transparency, which would be lost: flatten it first")
-    info = picture.info
-    metadata = {k: info[k] for k in ("exif", "icc_profile", "xmp", "dpi", "comment") if k in info}
-    orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
-    orientation = orientation if orientation in _UPRIGHT else 1
-    grey = picture.mode in ("L", "1", "LA")
-    try:
-        picture = picture.convert("RGB")
-    except (OSError, SyntaxError) as error:  # a file cut short, or with damaged data
-        raise PhotoError(f"{path} is damaged: {error}") from error
-    if orientation != 1:
-        picture = picture.transpose(_UPRIGHT[orientation][0])
-    return Photo(_to_tensor(picture), orientation, grey, metadata)
+    with _open(path) as picture:
+        width, height = picture.size
+        if max_pixels and width * height > max_pixels:
+            raise PhotoError(
+                f"{path} has {width * height / 1e6:.1f} megapixels ({width} x {height}); "
+                f"at most {max_pixels / 1e6:.1f} are supported for now: crop it or scale it down"
+            )
+        rgb = _decode(picture, path, "RGB")
+        metadata = _metadata(picture.info)  # after decoding: a PNG may hold EXIF at its end
+        grey = picture.mode in ("L", "1", "LA")
+    orientation = _orientation(metadata)
+    return Photo(_to_tensor(_turn_upright(rgb, orientation)), orientation, grey, metadata)
 
 
 def read_mask(path, photo):
@@ -93,20 +85,17 @@ def read_mask(path, photo):
     The mask has the photo's size as a viewer shows it (upright); a picture of the photo as
     stored on disk is turned like the photo. Anything else raises `PhotoError`.
     """
-    picture = _open(path)
-    orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
-    picture = picture.convert("L")
-    if orientation in _UPRIGHT:
-        picture = picture.transpose(_UPRIGHT[orientation][0])
     height, width = photo.image.shape[-2:]
-    if picture.size != (width, height) and picture.size == (height, width):
-        if photo.orientation >= 5:
-            picture = picture.transpose(_UPRIGHT[photo.orientation][0])
-    if picture.size != (width, height):
-        raise PhotoError(
-            f"the mask {path} is {picture.width} x {picture.height}, the photo {width} x {height}"
-        )
-    keep = torch.from_numpy(np.asarray(picture) < 128).float()
+    with _open(path) as picture:
+        if sorted(picture.size) != sorted((width, height)):  # before decoding: it may be huge
+            raise _wrong_size(path, picture.size, (width, height))
+        mask = _decode(picture, path, "L")
+        mask = _turn_upright(mask, _orientation(_metadata(picture.info)))
+    if mask.size != (width, height) and photo.orientation >= 5:
+        mask = _turn_upright(mask, photo.orientation)
+    if mask.size != (width, height):
+        raise _wrong_size(path, mask.size, (width, height))
+    keep = torch.from_numpy(np.asarray(mask) < 128).float()
     if bool(keep.all()):
         raise PhotoError(f"the mask {path} is black everywhere: white marks what to replace")
     if not bool(keep.any()):
@@ -114,8 +103,12 @@ def read_mask(path, photo):
     return keep
 
 
-def check_output(path, source, overwrite=False):
-    """Raise `PhotoError` where `path` cannot or must not be written. Call before the work."""
+def check_output(path, source, overwrite=False, photo=None):
+    """Raise `PhotoError` where `path` cannot or must not be written. Call before the work.
+
+    source: the file that was read. photo: what it held, to see whether the format at `path`
+    can hold it too.
+    """
     path = Path(path)
     if path.suffix.lower() not in _WRITERS:
         known = ", ".join(_WRITERS)
@@ -124,11 +117,14 @@ def check_output(path, source, overwrite=False):
         raise PhotoError(f"the folder {path.parent} does not exist")
     if path.is_dir():
         raise PhotoError(f"{path} is a folder")
-    if path.exists() and not overwrite:
-        what = "is the input itself" if os.path.samefile(path, source) else "exists already"
+    if os.path.lexists(path) and not overwrite:  # also a link that points nowhere
+        same = path.exists() and os.path.samefile(path, source)
+        what = "is the input itself" if same else "exists already"
         raise PhotoError(f"{path} {what}; give another name, or --overwrite to replace it")
     if not os.access(path.parent, os.W_OK):
         raise PhotoError(f"the folder {path.parent} is not writable")
+    if photo is not None:
+        _encode(path, photo.image, photo)
 
 
 def write_photo(path, image, photo):
@@ -138,37 +134,113 @@ def write_photo(path, image, photo):
     """
     if image.shape != photo.image.shape:
         raise ValueError(f"{tuple(image.shape)} is not the photo's {tuple(photo.image.shape)}")
+    path = Path(path)
+    data = _encode(path, image, photo)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        raise PhotoError(f"{path} could not be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _open(path):
+    """The picture at `path`, its size known but not yet decoded."""
+    try:
+        return Image.open(path, formats=("JPEG", "PNG", "WEBP"))
+    except FileNotFoundError as error:
+        raise PhotoError(f"{path} does not exist") from error
+    except IsADirectoryError as error:
+        raise PhotoError(f"{path} is a folder, not a picture") from error
+    except PermissionError as error:
+        raise PhotoError(f"{path} may not be read") from error
+    except Image.DecompressionBombError as error:
+        limit = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        raise PhotoError(f"{path} has more than {limit:.0f} megapixels: scale it down") from error
+    except Exception as error:  # Pillow raises almost anything where a file's head is damaged
+        raise PhotoError(f"{path} is no readable JPEG, PNG or WebP picture") from error
+
+
+def _decode(picture, path, mode):
+    """The pixels of an opened picture in `mode`, for pictures that lose nothing by that."""
+    if picture.mode == "CMYK" or any(";16" in str(tile) for tile in picture.tile):
+        kind = "CMYK" if picture.mode == "CMYK" else "16-bit"
+        raise PhotoError(f"{path} is a {kind} picture: convert it to 8-bit RGB first")
+    if getattr(picture, "is_animated", False) and picture.format != "MPO":
+        raise PhotoError(f"{path} is animated: save a single frame of it first")
+    try:
+        picture.load()
+        clear = picture.has_transparency_data and _least_alpha(picture) < 255
+        pixels = picture.convert(mode)
+    except Exception as error:  # as above, where the data are damaged or cut short
+        raise PhotoError(f"{path} is damaged: {error}") from error
+    if clear:
+        raise PhotoError(f"{path} has transparency, which would be lost: flatten it first")
+    return pixels
+
+
+def _least_alpha(picture):
+    return picture.convert("RGBA").getextrema()[3][0]
+
+
+def _metadata(info):
+    """What Pillow's `info` says besides the pixels, as keyword arguments for ``save``."""
+    if "exif" not in info and "Raw profile type exif" in info:  # PNGs by GIMP and ImageMagick
+        with contextlib.suppress(ValueError):  # no hexadecimal number
+            text = "".join(info["Raw profile type exif"].split("\n")[3:])
+            info = {**info, "exif": bytes.fromhex(text)}
+    blocks = ("exif", "icc_profile", "xmp", "comment")
+    metadata = {k: info[k] for k in blocks if isinstance(info.get(k), bytes)}
+    if "exif" in metadata:
+        metadata["exif"] = _EXIF_PREFIX + metadata["exif"].removeprefix(_EXIF_PREFIX)
+    dpi = info.get("dpi")
+    if isinstance(dpi, tuple) and all(1 <= number < 65536 for number in dpi):
+        metadata["dpi"] = dpi
+    return metadata
+
+
+def _orientation(metadata):
+    """The EXIF orientation, 1..8; 1 where there is none that can be read."""
+    tags = Image.Exif()
+    try:
+        tags.load(metadata.get("exif", b""))
+        orientation = tags.get(_ORIENTATION_TAG)
+    except Exception:  # a broken block says nothing to a viewer either; it is kept as it is
+        return 1
+    return int(orientation) if orientation in range(1, 9) else 1
+
+
+def _turn_upright(picture, orientation):
+    return picture.transpose(_UPRIGHT[orientation][0]) if orientation != 1 else picture
+
+
+def _wrong_size(path, size, wanted):
+    return PhotoError(
+        f"the mask {path} is {size[0]} x {size[1]}, the photo {wanted[0]} x {wanted[1]}"
+    )
+
+
+def _encode(path, image, photo):
+    """The bytes of the file that `write_photo` writes; the format follows from path's name."""
     pixels = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     picture = Image.fromarray(pixels)
     if photo.grey:
         picture = picture.convert("L")
     if photo.orientation != 1:
         picture = picture.transpose(_UPRIGHT[photo.orientation][1])
-    path = Path(path)
     kind, options = _WRITERS[path.suffix.lower()]
     metadata = {k: v for k, v in photo.metadata.items() if k in _METADATA[kind]}
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part")
+    if kind == "PNG" and "xmp" in metadata:  # for which Pillow's writer has no argument
+        metadata["pnginfo"] = PngImagePlugin.PngInfo()
+        metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.pop("xmp"))
+    file = io.BytesIO()
     try:
-        with open(part, "wb") as file:
-            picture.save(file, kind, **options, **metadata)
-        os.replace(part, path)
-    except OSError as error:
-        raise PhotoError(f"{path} could not be written: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _open(path):
-    try:
-        return Image.open(path)
-    except FileNotFoundError as error:
-        raise PhotoError(f"{path} does not exist") from error
-    except IsADirectoryError as error:
-        raise PhotoError(f"{path} is a folder, not a photo") from error
-    except PermissionError as error:
-        raise PhotoError(f"{path} may not be read") from error
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise PhotoError(f"{path} is not a picture that can be read") from error
+        picture.save(file, kind, **options, **metadata)
+    except (OSError, ValueError) as error:  # too many pixels a side, or too long a block
+        raise PhotoError(f"{path}: {kind} cannot hold this photo: {error}") from error
+    return file.getvalue()
 
 
 def _to_tensor(picture):
