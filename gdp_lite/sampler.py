@@ -12,12 +12,13 @@ from gdp_lite.diffusion import (
     add_noise,
     posterior_mean,
     posterior_std,
-    predict_eps,
     predict_x0,
     to_display,
     to_model,
 )
 from gdp_lite.losses import fidelity_loss, total_loss
+
+NO_NOISE = 1e-8  # the smallest rho: where y has no noise, blur still needs one to divide by
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def algorithm_1(
         if callback is not None:
             number = schedule.T - t + 1
             image = to_display(x0_hat.detach())
-            callback(Step(number, schedule.T, t, x_t, image, float(loss), _values(degradation)))
+            callback(Step(number, schedule.T, t, x_t, image, loss.item(), _values(degradation)))
         x_t = x_prev
     return to_display(x_t)  # 9
 
@@ -105,30 +106,46 @@ def restore(
     steps=20,
     strength=1.0,
     start_sigma=0.25,
-    zeta=1.0,
-    lam=1.0,
+    zeta=0.25,
     generator=None,
     callback=None,
 ):
-    schedule = prior.schedule
+    """The practical form: few steps, a warm start, and a proximal step instead of a gradient.
+
+    Each step denoises, x_{0|t} by Eq. (5), then solves for the image that agrees with the
+    photo and stays near x_{0|t},
+
+        x0 = argmin_z ||F(z) - y||^2 + rho_t ||z - x_{0|t}||^2,
+        rho_t = sigma_n^2 / (strength * sigma_bar_t^2),
+
+    and adds noise again, x_{t'} = sqrt(alpha_bar_t') x0 + sqrt(zeta (1 - alpha_bar_t')) eps.
+    No gradient passes through the network. The proximal step is the one of DiffPIR (Zhu et
+    al. 2023); adding only the share zeta of the noise's variance is not: x0 has an error of
+    its own, which the network takes for noise, so that with zeta = 1 there is more noise in
+    x_t' than the network is told.
+
+    y: (B, 3, h, w), display range. steps: network calls at most. strength: unitless trust in
+    the photo, larger follows it more closely. start_sigma: noise level of the start, display
+    range. zeta: in [0, 1]; 0 is deterministic and near a posterior mean, 1 nearest to a sample.
+    generator: a CPU generator. Returns (B, 3, H, W), display range, not clipped.
+    """
+    if not strength > 0 or not 0 <= zeta <= 1:
+        raise ValueError(f"strength must be positive and zeta in [0, 1], got {strength}, {zeta}")
     degradation.check_measurement(y)
-    start = degradation.start(y)
-    t_start = schedule.nearest_t(start_sigma)
-    times = time_grid(t_start, steps)
-    x_t = add_noise(to_model(start), t_start, _noise(start.shape, y, generator), schedule)
+    schedule = prior.schedule
+    x0 = degradation.start(y)
+    times = time_grid(schedule.nearest_t(start_sigma), steps)
     for number, t in enumerate(times, 1):
+        noise = zeta**0.5 * _noise(x0.shape, y, generator)
+        x_t = add_noise(to_model(x0), t, noise, schedule)
         with torch.no_grad():
             x0_hat = to_display(predict_x0(x_t, t, prior.eps(x_t, t), schedule)).clamp(0, 1)
-            rho = lam * degradation.sigma**2 / (strength * float(schedule.sigma_bar[t]) ** 2)
-            x0 = degradation.prox(x0_hat, y, max(rho, 1e-8))
+            rho = degradation.sigma**2 / (strength * float(schedule.sigma_bar[t]) ** 2)
+            x0 = degradation.prox(x0_hat, y, max(rho, NO_NOISE))
         if callback is not None:
-            loss = float(fidelity_loss(y, degradation(x0_hat)))
+            loss = fidelity_loss(y, degradation(x0_hat)).item()
             callback(Step(number, len(times), t, x_t, x0_hat, loss, _values(degradation)))
-        if number == len(times):
-            return x0
-        eps_hat = predict_eps(x_t, t, to_model(x0), schedule)
-        eps = (1 - zeta) ** 0.5 * eps_hat + zeta**0.5 * _noise(x0.shape, y, generator)
-        x_t = add_noise(to_model(x0), times[number], eps, schedule)
+    return x0
 
 
 def _noise(size, like, generator):

@@ -166,15 +166,11 @@ def train(args):
         step, spent = state["step"], state["spent"]
         print(f"resumed at step {step}, {spent / 60:.1f} minutes trained", flush=True)
     validation = _validation_set(args, schedule, device)
-    size_choice = np.random.default_rng(args.seed + step)
-    budget = args.steps if args.steps else args.minutes * 60
     losses, saved = [], time.monotonic()
     began = saved - spent
-    while True:
-        done = step if args.steps else time.monotonic() - began
-        if done >= budget:
-            break
-        size = int(size_choice.choice(args.crops))
+    while (progress := _progress(args, step, time.monotonic() - began)) < 1:
+        # Seeded by the step, so that a resumed run draws what an unbroken one would.
+        size = int(np.random.default_rng((args.seed, step)).choice(args.crops))
         count = max(1, round(args.pixels / size**2))
         x0 = to_model(photos.crops(count, size, generator))
         x0 = x0.contiguous(memory_format=torch.channels_last)
@@ -182,7 +178,7 @@ def train(args):
         eps = torch.randn(x0.shape, generator=generator, device=device)
         eps = eps.contiguous(memory_format=torch.channels_last)
         for group in optimiser.param_groups:
-            group["lr"] = args.lr * annealed(done / budget)
+            group["lr"] = args.lr * annealed(progress)
         with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
             loss = noise_loss(unet, x0, t, eps, schedule)
         loss.backward()
@@ -192,8 +188,8 @@ def train(args):
         step += 1
         update_average(average, unet, step)
         losses.append(loss.detach())
-        if time.monotonic() - saved > args.every or (args.steps and step == args.steps):
-            spent, saved = time.monotonic() - began, time.monotonic()
+        spent = time.monotonic() - began
+        if time.monotonic() - saved > args.every or _progress(args, step, spent) >= 1:
             _checkpoint(
                 out,
                 {
@@ -206,9 +202,13 @@ def train(args):
                 },
             )
             _report(out, average, validation, schedule, step, spent, losses)
-            losses = []
-    _report(out, average, validation, schedule, step, time.monotonic() - began, losses)
+            losses, saved = [], time.monotonic()
     return step
+
+
+def _progress(args, step, seconds):
+    """How much of the training is done, from 0 to 1: by steps where --steps is given."""
+    return step / args.steps if args.steps else seconds / (60 * args.minutes)
 
 
 def _validation_set(args, schedule, device, count=64, size=64):

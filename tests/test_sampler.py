@@ -1,0 +1,207 @@
+"""Algorithm 1 and the practical sampler, in front of a prior that is known exactly."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from exact import GaussianPrior, normal
+
+from gdp_lite.degradations import (
+    BlockAverage,
+    BlockAverageSameSize,
+    Exposure,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    random_mask,
+)
+from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0, to_display
+from gdp_lite.losses import fidelity_loss, total_loss
+from gdp_lite.sampler import algorithm_1, restore, time_grid
+from gdp_lite.schedule import linear_schedule
+
+SHORT = linear_schedule(100, 1e-3, 0.2)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_fidelity_is_a_sum():
+    """||y - F(x)||^2 by hand: a mean would be 3 h w times smaller."""
+    y, x = torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2)
+    assert float(fidelity_loss(y, x)) == 3.0
+    assert float(total_loss(y, x, GaussianNoise(), lambda1=2.0)) == 6.0
+    with_prior = total_loss(y, x, GaussianNoise(), 1.0, 0.5, perceptual=lambda z: z.sum() + 4)
+    assert float(with_prior) == 5.0
+
+
+def test_fidelity_refuses_to_broadcast():
+    with pytest.raises(ValueError, match="and F"):
+        fidelity_loss(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 1, 1))
+
+
+def test_algorithm_1_is_its_ten_lines():
+    """Every state against the lines written out again with the gradient worked out by hand.
+
+    L = ||y - F(x)||^2 in display range, x = (x_{0|t} + 1) / 2, F the blur: the gradient with
+    respect to x_{0|t} is F^T (F(x) - y), the factor 2 of the square meeting the 1/2 of x.
+    """
+    prior, blur, y = GaussianPrior(schedule=SHORT), GaussianBlur(3, 1.0), normal(1, 3, 6, 5)
+    seen = []
+    result = algorithm_1(y, blur, prior, s=0.3, generator=generator(), callback=seen.append)
+    draws, g = [], generator()
+    for _ in range(SHORT.T + 1):
+        draws.append(torch.randn(y.shape, generator=g, dtype=y.dtype))
+    x_t = draws[0]
+    for t in range(SHORT.T, 0, -1):
+        step = seen[SHORT.T - t]
+        assert step.t == t
+        torch.testing.assert_close(step.x_t, x_t)
+        x0_hat = predict_x0(x_t, t, prior.eps(x_t, t), SHORT)
+        image = to_display(x0_hat)
+        torch.testing.assert_close(step.x0_hat, image)
+        assert step.loss == pytest.approx(float((y - blur(image)).square().sum()))
+        gradient = blur.A_adjoint(blur(image) - y)
+        mean = posterior_mean(x0_hat, x_t, t, SHORT)
+        noise = draws[SHORT.T - t + 1]
+        x_t = mean - 0.3 * gradient + posterior_std(t, SHORT) * noise
+    torch.testing.assert_close(result, to_display(x_t))
+    assert len(seen) == SHORT.T
+    assert (seen[0].number, seen[-1].number) == (1, SHORT.T)
+
+
+def test_guidance_pulls_towards_the_photo():
+    """The residual falls with s; with the source's sign it would grow."""
+    prior, y = GaussianPrior(schedule=SHORT), torch.full((1, 3, 8, 8), 0.9, dtype=torch.float64)
+    residuals = [
+        float(fidelity_loss(y, algorithm_1(y, GaussianNoise(), prior, s=s, generator=generator())))
+        for s in (0.0, 0.05, 0.2)
+    ]
+    assert residuals[0] > 1.5 * residuals[1] > 2 * residuals[2]
+
+
+def test_phi_is_learned_while_sampling():
+    """Line 7: from a random start, gain and offset move so that the loss falls; eta = 0 does not.
+
+    The prior's pixels have a known mean and spread, which is what pins the exposure here.
+    """
+    prior = GaussianPrior(mean=0.2, var=0.09, schedule=SHORT)
+    x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 12, 12))
+    y = Exposure(0.5, 0.1).double()(x).detach()
+    exposure = Exposure().double().randomise(generator(1))
+    before = {k: float(p.detach()) for k, p in exposure.named_parameters()}
+    algorithm_1(y, exposure, prior, s=0.05, eta=0.0, generator=generator())
+    assert {k: float(p.detach()) for k, p in exposure.named_parameters()} == before
+    seen = []
+    algorithm_1(y, exposure, prior, s=0.05, eta=5e-4, generator=generator(), callback=seen.append)
+    assert seen[-1].loss < 0.2 * seen[0].loss
+    fitted = exposure(to_display(torch.full_like(x, prior.mean))).mean()
+    assert float(fitted.detach()) == pytest.approx(float(y.mean()), abs=0.03)
+    assert set(seen[-1].phi) == {"gain", "offset"}
+
+
+def test_algorithm_1_with_a_smaller_measurement():
+    prior, average = GaussianPrior(schedule=SHORT), BlockAverage(4, (9, 14))
+    y = average(torch.full((1, 3, 9, 14), 0.8, dtype=torch.float64))
+    result = algorithm_1(y, average, prior, image_size=(9, 14), s=1.0, generator=generator())
+    assert result.shape == (1, 3, 9, 14)
+    # s is much smaller than 1 / ||A||^2 = 16: the blocks are pulled to 0.8, not forced there.
+    assert float((average(result) - y).abs().mean()) < 0.1
+
+
+def test_time_grid():
+    assert time_grid(1, 20) == [1]
+    assert time_grid(300, 1) == [300]
+    times = time_grid(1000, 20)
+    assert times[0] == 1000
+    assert times[-1] == 1
+    assert len(times) == 20
+    gaps = [a - b for a, b in pairwise(times)]
+    assert gaps == sorted(gaps, reverse=True)
+    with pytest.raises(ValueError, match="at least one"):
+        time_grid(100, 0)
+
+
+def operators(height, width):
+    mask = random_mask(height, width, generator=generator())
+    sigma = 5 / 255
+    return {
+        "noise": GaussianNoise(60 / 255),
+        "blur": GaussianBlur(5, 1.0, sigma),
+        "average": BlockAverage(2, (height, width), sigma),
+        "same size": BlockAverageSameSize(2, sigma),
+        "mask": Inpainting(mask, sigma),
+    }
+
+
+@pytest.mark.parametrize("name", operators(8, 8))
+def test_restore_finds_the_posterior_mean(name):
+    """For a Gaussian prior argmin ||A x - y||^2 + (sigma^2 / var) ||x - m||^2 is E[x_0 | y].
+
+    The average of samples must be nearer to it than the plain prior's mean and the start are,
+    by a wide margin. It is not exact: the sampler takes the spread of p(x_0 | x_t) to be
+    sigma_bar_t whatever the prior.
+    """
+    prior = GaussianPrior(mean=0.2, var=0.02)
+    degradation = operators(33, 22)[name]
+    x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 33, 22))
+    y = degradation.simulate(x, generator(1))
+    display_mean = torch.full_like(x, (prior.mean + 1) / 2)
+    rho = degradation.sigma**2 / (prior.var / 4)
+    truth = degradation.prox(display_mean, y, rho)
+    samples = [restore(y, degradation, prior, generator=generator(s)) for s in range(20)]
+    error = (torch.stack(samples).mean(0) - truth).square().mean()
+    of_mean = (display_mean - truth).square().mean()
+    of_start = (degradation.start(y) - truth).square().mean()
+    assert float(error) < 0.25 * min(float(of_mean), float(of_start))
+
+
+@pytest.mark.parametrize("name", operators(8, 8))
+def test_restore_keeps_to_the_photo(name):
+    """The result, degraded again, differs from y by about the noise: not less than a third."""
+    prior, degradation = GaussianPrior(), operators(16, 24)[name]
+    x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 16, 24))
+    y = degradation.simulate(x, generator(1))
+    result = restore(y, degradation, prior, generator=generator())
+    residual = float((degradation(result) - y).square().mean().sqrt())
+    assert residual < 1.5 * degradation.sigma
+
+
+def test_more_strength_is_nearer_to_the_photo():
+    prior, noise = GaussianPrior(), GaussianNoise(0.1)
+    y = noise.simulate(torch.full((1, 3, 16, 16), 0.9).double(), generator(1))
+    residuals = [
+        float((restore(y, noise, prior, strength=s, generator=generator()) - y).square().mean())
+        for s in (0.1, 1.0, 10.0)
+    ]
+    assert residuals[0] > residuals[1] > residuals[2]
+
+
+def test_restore_is_reproducible_and_reports_every_step():
+    prior, noise = GaussianPrior(), GaussianNoise(0.1)
+    y = noise.simulate(normal(1, 3, 8, 8), generator(1))
+    seen = []
+    first = restore(y, noise, prior, steps=7, generator=generator(3), callback=seen.append)
+    assert torch.equal(first, restore(y, noise, prior, steps=7, generator=generator(3)))
+    assert not torch.equal(first, restore(y, noise, prior, steps=7, generator=generator(4)))
+    assert [s.number for s in seen] == list(range(1, 8))
+    assert {s.steps for s in seen} == {7}
+    assert seen[-1].t == 1
+
+
+def test_restore_works_without_noise():
+    prior, mask = GaussianPrior(), Inpainting(random_mask(16, 16, generator=generator()))
+    x = to_display(normal(1, 3, 16, 16)).clamp(0, 1)
+    result = restore(mask(x), mask, prior, steps=5, generator=generator())
+    torch.testing.assert_close(mask(result), mask(x), atol=1e-6, rtol=0)
+
+
+def test_a_wrong_measurement_is_refused_before_the_first_call():
+    class Unused:
+        schedule = SHORT
+
+    with pytest.raises(ValueError, match="mask"):
+        restore(torch.zeros(1, 3, 4, 4), Inpainting(torch.ones(5, 5)), Unused())
+    with pytest.raises(ValueError, match="mask"):
+        algorithm_1(torch.zeros(1, 3, 4, 4), Inpainting(torch.ones(5, 5)), Unused())

@@ -1,0 +1,133 @@
+"""Training: the crops, the clock, resuming, and that it learns."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gdp_lite import train
+from gdp_lite.cli import main
+from gdp_lite.prior import load_prior
+from gdp_lite.train import Photos, annealed, draw_times
+
+SMALL = [
+    "--channels",
+    "8",
+    "16",
+    "--crops",
+    "16",
+    "--pixels",
+    "1024",
+    "--device",
+    "cpu",
+    "--every",
+    "0",
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures of different sizes; the value of a pixel tells where it lies."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i, (height, width) in enumerate([(20, 30), (40, 24), (16, 16)]):
+        rows, columns = np.mgrid[:height, :width]
+        picture = np.stack([rows * 5, columns * 5, np.full_like(rows, 60 * i)], axis=-1)
+        Image.fromarray(picture.astype(np.uint8)).save(photos / f"{i}.png")
+    return photos
+
+
+def test_crops_are_whole_pieces_of_photos(folder):
+    photos = Photos(folder, 16)
+    crops = (photos.crops(400, 16, torch.Generator().manual_seed(0)) * 255).round().int()
+    assert crops.shape == (400, 3, 16, 16)
+    rows, columns, which = crops.unbind(1)
+    assert bool((rows.diff(dim=1) == 5).all())
+    steps = columns.diff(dim=2)
+    assert bool(((steps == 5) | (steps == -5)).all())
+    mirrored = (steps[:, 0, 0] == -5).float().mean()
+    assert 0.4 < float(mirrored) < 0.6
+    counts = [int((which[:, 0, 0] == 60 * i).sum()) for i in range(3)]
+    assert min(counts) > 100  # equal probability: standard deviation of a count is 9
+    limits = torch.tensor([(19, 29), (39, 23), (15, 15)]) * 5
+    for i in range(3):
+        mine = which[:, 0, 0] == 60 * i
+        assert rows[mine].max() == limits[i, 0]
+        assert columns[mine].max() == limits[i, 1]
+
+
+def test_views_of_one_original_share_its_weight(folder):
+    lines = ["file,source_set,source_file"]
+    lines += [f"photos/{i}.png,set,{'same' if i < 2 else 'other'}" for i in range(3)]
+    (folder.parent / "SOURCES.csv").write_text("\n".join(lines) + "\n")
+    assert Photos(folder, 16).weights.tolist() == [0.5, 0.5, 1.0]
+
+
+def test_too_small_photos_are_left_out_and_none_is_an_error(folder):
+    assert len(Photos(folder, 20).sizes) == 2
+    with pytest.raises(ValueError, match="no photo of at least 64"):
+        Photos(folder, 64)
+
+
+def test_times_cover_the_schedule_and_lean_to_low_noise():
+    t = draw_times(100_000, 1000, 2.0, torch.Generator().manual_seed(0))
+    assert (int(t.min()), int(t.max())) == (1, 1000)
+    # P(t <= 250) = P(u^2 < 1/4) = 1/2.
+    assert float((t <= 250).float().mean()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_learning_rate_rises_and_ends_at_zero():
+    assert annealed(0) == 0
+    assert annealed(0.02) > 0.99
+    assert annealed(1) == 0
+    assert annealed(2) == 0
+
+
+def rows(run):
+    with open(run / "log.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_training_learns_resumes_and_writes_a_prior(folder, tmp_path):
+    run = tmp_path / "run"
+    command = ["train", "--photos", str(folder), "--val", str(folder), "--out", str(run), *SMALL]
+    # The validation set wants 64-pixel photos: these are smaller, and that is said.
+    assert main([*command, "--steps", "2"]) == 2
+    command = ["train", "--photos", str(folder), "--out", str(run), *SMALL, "--lr", "3e-3"]
+    assert main([*command, "--steps", "40"]) == 0
+    assert float(rows(run)[-1]["loss"]) < 0.8 < float(rows(run)[0]["loss"])
+    prior = load_prior(run / "prior")
+    assert prior.schedule.T == 1000
+    assert main([*command, "--steps", "42"]) == 0
+    assert [int(row["step"]) for row in rows(run)][-2:] == [41, 42]
+
+
+def test_a_stopped_run_continues_as_if_unbroken(folder, tmp_path, monkeypatch):
+    """Killed after step 3 of 6 and started again: the same weights as without the stop."""
+    command = ["train", "--photos", str(folder), *SMALL, "--crops", "8", "16", "--steps", "6"]
+    assert main([*command, "--out", str(tmp_path / "unbroken")]) == 0
+    report = train._report
+
+    def stop(out, average, validation, schedule, step, *rest):
+        report(out, average, validation, schedule, step, *rest)
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_report", stop)
+        assert main([*command, "--out", str(tmp_path / "stopped")]) == 130
+    assert main([*command, "--out", str(tmp_path / "stopped")]) == 0
+    files = [tmp_path / name / "state.pt" for name in ("unbroken", "stopped")]
+    one, other = (torch.load(file, weights_only=True) for file in files)
+    assert one["step"] == other["step"] == 6
+    for name, weight in one["average"].items():
+        assert torch.equal(weight, other["average"][name])
+    assert torch.equal(one["generator"], other["generator"])
+
+
+def test_a_missing_folder_is_one_line(tmp_path, capsys):
+    code = main(["train", "--photos", str(tmp_path / "no"), "--out", str(tmp_path / "run")])
+    assert code == 2
+    assert capsys.readouterr().err.count("\n") == 1
