@@ -395,12 +395,18 @@ def test_memory_that_is_used_up(folder, capsys, monkeypatch, error, line):
     assert contents(folder) == before
 
 
+def _heed_ctrl_c():
+    """Where the tests run in a shell's background, they and their children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_no_file(folder):
     """The real command, interrupted between two steps."""
     Image.effect_noise((256, 256), 60).save("in.png")
     before = contents(folder)
     command = [*REAL_COMMAND, "restore", "in.png", "-o", "out.png", "--task", "denoise"]
-    with subprocess.Popen([*command, "--steps", "500"], env=ENVIRONMENT, stderr=-1) as process:
+    options = {"env": ENVIRONMENT, "stderr": subprocess.PIPE, "preexec_fn": _heed_ctrl_c}
+    with subprocess.Popen([*command, "--steps", "500"], **options) as process:
         said = b""
         while b"step   2" not in said:
             said += os.read(process.stderr.fileno(), 64)

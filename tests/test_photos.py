@@ -155,14 +155,15 @@ def test_a_broken_exif_block_is_kept_and_turns_nothing(tmp_path, block):
 
 @pytest.mark.parametrize("dpi", [(0, 0), (1e6, 1e6), "high"])
 def test_an_impossible_resolution_is_dropped(tmp_path, dpi):
+    """JPEG has 16 bits for it; Pillow would write what is left of a larger number."""
     text = PngImagePlugin.PngInfo()
     if dpi == "high":
         text.add_text("dpi", dpi)  # Pillow puts it where the number would be
         photo = read_photo(save(tmp_path / "in.png", pnginfo=text))
     else:
         photo = read_photo(save(tmp_path / "in.png", dpi=dpi))
+    assert "dpi" not in photo.metadata
     write_photo(tmp_path / "out.jpg", photo.image, photo)
-    assert Image.open(tmp_path / "out.jpg").size == picture().size
 
 
 def test_grey_stays_grey(tmp_path):
