@@ -90,8 +90,8 @@ class GaussianBlur(Degradation):
 
     size: n, odd. width: standard deviation of the kernel in pixels. The image is mirrored at
     its edges (the edge pixel repeated). A symmetric kernel with this boundary gives a
-    symmetric matrix, A^T = A, which the discrete cosine transform makes diagonal: hence the
-    exact `prox`.
+    symmetric matrix, A^T = A, and on the mirrored image a circular convolution, which the
+    Fourier transform makes diagonal: hence the exact `prox`.
     """
 
     def __init__(self, size=9, width=2.0, sigma=0.0):
@@ -112,11 +112,14 @@ class GaussianBlur(Degradation):
         return self.A(y)
 
     def prox(self, x, y, rho):
-        """Exact: one division in the cosine basis. rho > 0."""
-        rows, columns = _cosine_basis(x.shape[-2], x), _cosine_basis(x.shape[-1], x)
-        gain = self._gain(x.shape[-2], x)[:, None] * self._gain(x.shape[-1], x)
-        right = rows @ (self.A_adjoint(y) + rho * x) @ columns.T
-        return rows.T @ (right / (gain**2 + rho)) @ columns
+        """Exact: one division at each frequency of the image mirrored to twice its size."""
+        height, width = x.shape[-2:]
+        right = self.A_adjoint(y) + rho * x
+        right = torch.cat([right, right.flip(-1)], dim=-1)
+        right = torch.cat([right, right.flip(-2)], dim=-2)
+        gain = self._gain(2 * height, x)[:, None] * self._gain(2 * width, x)[: width + 1]
+        spectrum = torch.fft.rfft2(right) / (gain**2 + rho)
+        return torch.fft.irfft2(spectrum, s=right.shape[-2:])[..., :height, :width]
 
     def _along(self, x, axis):
         """1-D blur along one axis, mirrored at both ends."""
@@ -129,9 +132,9 @@ class GaussianBlur(Degradation):
         return blurred.reshape(*padded.shape[:-1], length).movedim(-1, axis)
 
     def _gain(self, length, like):
-        """The 1-D blur's eigenvalues: what it leaves of each cosine, (length,)."""
+        """What the 1-D blur leaves of each of the discrete Fourier frequencies, (length,)."""
         taps = torch.arange(len(self.kernel), dtype=torch.float64) - len(self.kernel) // 2
-        frequency = torch.arange(length, dtype=torch.float64) * torch.pi / length
+        frequency = 2 * torch.pi / length * torch.arange(length, dtype=torch.float64)
         return (torch.cos(frequency[:, None] * taps) @ self.kernel.double().cpu()).to(like)
 
 
@@ -333,11 +336,3 @@ def _whole_factor(factor):
 def _block_lengths(length, factor):
     """Pixels along one axis in each block: factor, but for the last where it is cut off."""
     return torch.bincount(torch.arange(length) // factor)
-
-
-def _cosine_basis(length, like):
-    """The orthonormal discrete cosine transform (type II) as a (length, length) matrix."""
-    index = torch.arange(length, dtype=torch.float64)
-    basis = torch.cos(torch.pi / length * index[:, None] * (index + 0.5)) * (2 / length) ** 0.5
-    basis[0] /= 2**0.5
-    return basis.to(like)

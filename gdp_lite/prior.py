@@ -71,13 +71,15 @@ def load_prior(path=None, device="cpu"):
     try:
         unet = UNet2DModel.from_pretrained(source, **_subfolder(source, "unet"))
         config = DDPMScheduler.load_config(source, **_subfolder(source, "scheduler"))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        schedule = schedule_from_config(config)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # What diffusers raises depends on which file is missing or broken.
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"no diffusion prior could be loaded from {source}: {reason}") from error
     if unet.config.in_channels != 3 or unet.config.out_channels != 3:
         raise ValueError(f"{source} is no 3-channel noise-predicting model")
     multiple = 2 ** (len(unet.config.block_out_channels) - 1)
-    return Prior(unet.to(device), schedule_from_config(config), multiple)
+    return Prior(unet.to(device), schedule, multiple)
 
 
 def schedule_from_config(config):

@@ -133,3 +133,11 @@ def test_a_missing_prior_is_one_clear_line(tmp_path):
         with pytest.raises(ValueError, match="no diffusion prior could be loaded") as error:
             load_prior(place)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "nonsense"])
+def test_a_broken_scheduler_is_one_clear_line(tmp_path, text):
+    save_pipeline(build_unet((8, 16), 1), tmp_path)
+    (tmp_path / "scheduler" / "scheduler_config.json").write_text(text)
+    with pytest.raises(ValueError, match="no diffusion prior could be loaded"):
+        load_prior(tmp_path)

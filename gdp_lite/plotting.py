@@ -1,0 +1,32 @@
+"""Pictures for the chapters: rows of images with short titles."""
+
+import io
+
+import matplotlib.pyplot as plt
+from IPython.display import Image
+
+
+def show(pictures, columns=None, width=9.0):
+    """Images beside each other, `columns` to a row, as a JPEG for the last line of a cell.
+
+    pictures: title -> image, (1, 3, H, W) or (3, H, W), display range, clipped for showing.
+    width: of the whole figure in inches. Photographs as PNG would make a page of megabytes.
+    """
+    columns = columns or len(pictures)
+    rows = -(-len(pictures) // columns)
+    height, wide = next(iter(pictures.values())).shape[-2:]
+    cell = width / columns
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, rows * (cell * height / wide + 0.3)), squeeze=False
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (title, image) in zip(axes.flat, pictures.items(), strict=False):
+        image = image[0] if image.ndim == 4 else image
+        axis.imshow(image.detach().clamp(0, 1).permute(1, 2, 0).cpu(), interpolation="nearest")
+        axis.set_title(title, fontsize=10)
+    figure.tight_layout(pad=0.4)
+    file = io.BytesIO()
+    figure.savefig(file, format="jpeg", dpi=84, pil_kwargs={"quality": 84})
+    plt.close(figure)
+    return Image(file.getvalue(), format="jpeg")

@@ -1,0 +1,133 @@
+"""The guard of the notebooks: nbval passes one that was never run, this does not."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+BOOK = Path(__file__).parents[1] / "book"
+NOTEBOOKS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+SETUP = "# Set-up, the same in every chapter."
+
+
+def cells(path, kind=None):
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [c for c in found if kind in (None, c["cell_type"])]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def pictures(cell):
+    return [o for o in cell["outputs"] if any(k.startswith("image/") for k in o.get("data", {}))]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+@each
+def test_every_cell_was_run_in_order(path):
+    counts = [c["execution_count"] for c in cells(path, "code") if source(c).strip()]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each
+def test_outputs_are_stored(path):
+    """A cell that prints or shows something has an output; errors and stderr are none."""
+    for cell in cells(path, "code"):
+        outputs, text = cell["outputs"], source(cell)
+        where = f"cell {cell['id']}"
+        if re.search(r"^(print|show|display|check_answer)\(|^ +print\(", text, re.M):
+            assert outputs, f"{where} has lost its output"
+        if re.search(r"^show\(", text, re.M):
+            assert pictures(cell), f"{where} has lost its picture"
+        for output in outputs:
+            assert output["output_type"] != "error", f"{where} failed"
+            assert output.get("name") != "stderr", f"{where} wrote to stderr"
+
+
+@each
+def test_checked_cells_have_something_to_check(path):
+    for cell in cells(path, "code"):
+        if "nbval-check-output" in cell["metadata"].get("tags", []):
+            assert cell["outputs"], f"cell {cell['id']} is compared with nothing"
+
+
+@each
+def test_text_outputs_are_the_same_everywhere(path):
+    """No paths, addresses in memory or dates, which differ on every machine."""
+    for cell in cells(path, "code"):
+        for output in cell["outputs"]:
+            text = "".join(output.get("text", "")) + "".join(
+                output.get("data", {}).get("text/plain", "")
+            )
+            assert not re.search(
+                r"/(home|root|tmp|usr|work)/|0x[0-9a-f]{6,}|\b20\d\d-\d\d", text
+            ), f"cell {cell['id']}: {text[:80]}"
+
+
+@each
+def test_ids_are_given_by_hand_and_unique(path):
+    ids = [c["id"] for c in cells(path)]
+    assert len(ids) == len(set(ids))
+    for name in ids:
+        assert re.fullmatch(r"[a-z][a-z0-9-]*", name), f"{name} is not a name"
+        assert not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f-]+)?", name), f"{name} changes at every save"
+
+
+@each
+def test_every_picture_has_an_alternative_text(path):
+    for cell in cells(path, "code"):
+        if pictures(cell):
+            alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) > 40, f"cell {cell['id']}: say what the picture shows"
+    for cell in cells(path, "markdown"):
+        for alt in re.findall(r"!\[(.*?)\]\(", source(cell)):
+            assert alt, f"cell {cell['id']}: a picture without an alternative text"
+
+
+@each
+def test_cells_hold_one_idea(path):
+    """25 lines at most, the median 12 at most, lines that fit on a page."""
+    lengths = []
+    for cell in cells(path, "code"):
+        lines = source(cell).splitlines()
+        lengths.append(len(lines))
+        assert len(lines) <= 25, f"cell {cell['id']} has {len(lines)} lines"
+        assert max(map(len, lines), default=0) <= 100, f"cell {cell['id']} is too wide"
+    assert sorted(lengths)[len(lengths) // 2] <= 12
+
+
+@each
+def test_page_size(path):
+    """The pictures make the page: base64 is a third larger than the files on it."""
+    assert path.stat().st_size * 0.75 < 1.5e6
+
+
+@each
+def test_a_chapter_has_its_parts(path):
+    text = "\n".join(source(c) for c in cells(path, "markdown"))
+    for part in ("# ", "After this chapter you can", "## Exercises", "## Summary", "Limits"):
+        assert part in text, f"{path.stem} has no {part!r}"
+    assert text.count("Predict first") >= 2
+    assert len(re.findall(r"<summary>Solution", text)) >= 3
+    assert len(re.findall(r"<summary>Hint 1", text)) >= 3
+    assert text.count("<details>") == text.count("</details>")
+
+
+def test_the_set_up_cell_is_the_same_everywhere():
+    first = {source(cells(p, "code")[0]) for p in NOTEBOOKS}
+    assert len(first) == 1
+    assert first.pop().startswith(SETUP)
+
+
+def test_the_table_of_contents_names_every_notebook():
+    toc = (BOOK.parent / "_toc.yml").read_text()
+    for path in NOTEBOOKS:
+        assert f"book/{path.relative_to(BOOK).with_suffix('')}" in toc
