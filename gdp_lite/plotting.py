@@ -23,7 +23,9 @@ def show(pictures, columns=None, width=9.0):
         axis.axis("off")
     for axis, (title, image) in zip(axes.flat, pictures.items(), strict=False):
         image = image[0] if image.ndim == 4 else image
-        axis.imshow(image.detach().clamp(0, 1).permute(1, 2, 0).cpu(), interpolation="nearest")
+        axis.imshow(
+            image.detach().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), interpolation="nearest"
+        )
         axis.set_title(title, fontsize=10)
     figure.tight_layout(pad=0.4)
     file = io.BytesIO()

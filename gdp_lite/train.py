@@ -141,6 +141,7 @@ def train(args):
     """Run the training described by the command line's `args`; see `add_arguments`."""
     device = torch.device(args.device)
     cuda = device.type == "cuda"
+    pixels = args.pixels or (786_432 if cuda else 24_576)
     torch.manual_seed(args.seed)
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -171,7 +172,7 @@ def train(args):
     while (progress := _progress(args, step, time.monotonic() - began)) < 1:
         # Seeded by the step, so that a resumed run draws what an unbroken one would.
         size = int(np.random.default_rng((args.seed, step)).choice(args.crops))
-        count = max(1, round(args.pixels / size**2))
+        count = max(1, round(pixels / size**2))
         x0 = to_model(photos.crops(count, size, generator))
         x0 = x0.contiguous(memory_format=torch.channels_last)
         t = draw_times(count, schedule.T, args.time_power, generator, device)
@@ -258,7 +259,7 @@ def add_arguments(parser):
     parser.add_argument("--channels", type=int, nargs="+", default=[32, 64, 128, 128])
     parser.add_argument("--layers", type=int, default=1, help="residual blocks a resolution")
     parser.add_argument("--crops", type=int, nargs="+", default=[48, 64, 96], help="crop sizes")
-    parser.add_argument("--pixels", type=int, default=24576, help="pixels in a batch, about")
+    parser.add_argument("--pixels", type=int, help="pixels in a batch (24576; on CUDA 786432)")
     parser.add_argument("--lr", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--time-power", type=float, default=2.0, help="t = T u^power, u uniform")
     parser.add_argument("--every", type=float, default=300, help="seconds between checkpoints")

@@ -1,0 +1,115 @@
+"""The simulated capture, the metric, the noise estimate, the tasks, the exercises' checks."""
+
+import numpy as np
+import pytest
+import torch
+from skimage import data, metrics
+
+from gdp_lite.capture import capture, from_uint8, through_jpeg, to_uint8
+from gdp_lite.degradations import GaussianBlur
+from gdp_lite.exercises import check_answer
+from gdp_lite.metrics import psnr
+from gdp_lite.plotting import show
+from gdp_lite.results import load_results
+from gdp_lite.tasks import degradation_for, estimate_noise, pick_device
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return from_uint8(data.chelsea()[20:212, 90:346])
+
+
+def noisy(photo, sigma):
+    generator = torch.Generator().manual_seed(0)
+    return photo + sigma / 255 * torch.randn(photo.shape, generator=generator)
+
+
+def test_bytes_survive_the_way_there_and_back():
+    array = np.arange(256 * 3, dtype=np.uint8).reshape(16, 16, 3)
+    assert np.array_equal(to_uint8(from_uint8(array)), array)
+    assert to_uint8(torch.tensor([-1.0, 2.0, 0.5]).view(1, 3, 1, 1)).tolist() == [[[0, 255, 128]]]
+
+
+def test_psnr_is_scikit_images(photo):
+    y = noisy(photo, 20).clamp(0, 1)
+    theirs = metrics.peak_signal_noise_ratio(photo[0].numpy(), y[0].numpy(), data_range=1)
+    assert float(psnr(y, photo)) == pytest.approx(theirs, abs=1e-4)
+    two = psnr(torch.cat([y, photo + 0.1]), torch.cat([photo, photo]))
+    assert two.shape == (2,)
+
+
+def test_jpeg_is_a_real_one(photo):
+    """Lossy, less so at higher quality, and nearly idempotent."""
+    loss = {q: float(psnr(through_jpeg(photo, q), photo)) for q in (30, 60, 95)}
+    assert loss[30] < loss[60] < loss[95] < 60
+    once = through_jpeg(photo, 60)
+    assert float(psnr(through_jpeg(once, 60), once)) > loss[60] + 5
+
+
+def test_capture_blurs_adds_noise_and_encodes(photo):
+    blur = GaussianBlur(9, 1.0)
+    y = capture(photo, blur, 15 / 255, 92, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    by_hand = blur(photo) + 15 / 255 * torch.randn(photo.shape, generator=generator)
+    assert torch.equal(y, through_jpeg(by_hand, 92))
+
+
+@pytest.mark.parametrize("sigma", [10, 25])
+def test_white_noise_is_estimated_within_15_percent(photo, sigma):
+    assert 255 * estimate_noise(noisy(photo, sigma)) == pytest.approx(sigma, rel=0.15)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (3, 3), (5, 4)])
+def test_tiny_photos_have_an_estimate(size):
+    assert 0 <= estimate_noise(torch.rand(1, 3, *size)) < 1
+
+
+def test_tasks_assume_what_they_say(photo):
+    blur, _ = degradation_for("deblur", photo, noise=0.1, blur=2.0)
+    assert blur.sigma == 0.1
+    assert torch.equal(blur.kernel, GaussianBlur(13, 2.0).kernel)
+    average, _ = degradation_for("superres", photo, factor=4)
+    assert average.factor == 4
+    mask = torch.ones(photo.shape[-2:])
+    assert torch.equal(degradation_for("inpaint", photo, mask=mask)[0].mask, mask)
+    for task, given in (("inpaint", None), ("denoise", mask)):
+        with pytest.raises(ValueError, match="mask"):
+            degradation_for(task, photo, mask=given)
+    with pytest.raises(ValueError, match="unknown task"):
+        degradation_for("sharpen", photo)
+
+
+def test_devices():
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") in ("cpu", "cuda", "mps")
+    with pytest.raises(ValueError, match="not available"):
+        pick_device("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "Not attempted yet."),
+        (..., "Not attempted yet."),
+        (4.0, "Right."),
+        (16.0, "Not yet: take the root."),
+        (5.0, "none of the usual"),
+        (torch.ones(2), "shape"),
+    ],
+)
+def test_self_checks_name_the_mistake(capsys, answer, said):
+    check_answer(answer, right=4.0, mistakes={"take the root.": 16.0})
+    assert said in capsys.readouterr().out
+
+
+def test_show_makes_a_small_jpeg(photo):
+    picture = show({"a": photo, "b": photo, "c": photo}, columns=2)
+    assert picture.data[:2] == b"\xff\xd8"
+    assert len(picture.data) < 150_000
+
+
+@pytest.mark.parametrize("name", ["denoising", "first_restoration", "sampler_settings"])
+def test_stored_results_are_complete(name):
+    rows = load_results(name)
+    assert rows
+    assert all(list(row) == list(rows[0]) for row in rows)
