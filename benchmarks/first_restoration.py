@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import restoration
 
 from gdp_lite.capture import capture, from_uint8, to_uint8
-from gdp_lite.degradations import GaussianBlur
+from gdp_lite.degradations import GaussianBlur, GaussianNoise
 from gdp_lite.diffusion import predict_x0, to_display, to_model
 from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
@@ -60,12 +60,16 @@ def main():
         generator = torch.Generator().manual_seed(number)
         y = capture(x, blur, 15 / 255, 92, generator)
         array, sigma = to_uint8(y) / 255.0, estimate_noise(y)
-        row = {"photo": y, "prior_only": one_call(y, sigma, prior)}
+        row = {"photo": y, "one_call": one_call(y, sigma, prior)}
         row["restore"] = restore(y, GaussianBlur(9, 1.0, sigma), prior, generator=generator)
+        row["no_blur"] = restore(y, GaussianNoise(sigma), prior, generator=generator)
         for h in (0.3, 0.5, 0.7, 0.9):
-            row[f"nlm {h}"] = as_image(
+            smooth = as_image(
                 restoration.denoise_nl_means(array, 5, 6, h * sigma, sigma=sigma, channel_axis=-1)
             )
+            row[f"nlm {h}"] = smooth
+            for rho in (0.05, 0.1, 0.2, 0.5):
+                row[f"nlm_deblurred {h} {rho}"] = blur.prox(smooth, smooth, rho)
         for weight in (0.01, 0.02, 0.04, 0.06):
             smooth = restoration.denoise_tv_chambolle(array, weight, channel_axis=-1)
             row[f"tv {weight}"] = as_image(smooth)
@@ -77,10 +81,10 @@ def main():
     means = {k: np.mean([row[k] for row in rows]) for k in rows[0] if k != "name"}
     best = {
         m: max((k for k in means if k.startswith(m + " ")), key=means.get)
-        for m in ("nlm", "tv", "wiener")
+        for m in ("nlm", "nlm_deblurred", "tv", "wiener")
     }
     print("settings:", best)
-    kept = {m: m for m in ("name", "sigma", "photo", "prior_only", "restore")} | best
+    kept = {m: m for m in ("name", "sigma", "photo", "one_call", "no_blur", "restore")} | best
     save_results("first_restoration", [{k: row[v] for k, v in kept.items()} for row in rows])
 
 

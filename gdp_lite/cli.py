@@ -108,7 +108,7 @@ def _parser(with_training):
         from gdp_lite.train import train as run_training
 
         add_arguments(train)
-        train.set_defaults(run=lambda args: run_training(args) and 0)
+        train.set_defaults(run=run_training)
     return parser
 
 

@@ -103,7 +103,8 @@ class GaussianBlur(Degradation):
         taps = torch.arange(size, dtype=torch.float64) - size // 2
         kernel = torch.exp(-0.5 * (taps / width) ** 2)
         # The 2-D kernel is the outer product of this one with itself and sums to 1 as well.
-        self.register_buffer("kernel", kernel / kernel.sum())
+        # A plain tensor, no buffer: it stays float64 on the CPU wherever the module goes.
+        self.kernel = kernel / kernel.sum()
 
     def A(self, x):
         return self._along(self._along(x, -1), -2)
@@ -112,14 +113,18 @@ class GaussianBlur(Degradation):
         return self.A(y)
 
     def prox(self, x, y, rho):
-        """Exact: one division at each frequency of the image mirrored to twice its size."""
+        """Exact: one division at each frequency of the image mirrored to twice its size.
+
+        Written for the correction z - x, so that rounding errors stay small where the blur
+        leaves almost nothing. rho > 0; float32 wants 1e-8 at least.
+        """
         height, width = x.shape[-2:]
-        right = self.A_adjoint(y) + rho * x
+        right = self.A_adjoint(y - self.A(x))
         right = torch.cat([right, right.flip(-1)], dim=-1)
         right = torch.cat([right, right.flip(-2)], dim=-2)
         gain = self._gain(2 * height, x)[:, None] * self._gain(2 * width, x)[: width + 1]
         spectrum = torch.fft.rfft2(right) / (gain**2 + rho)
-        return torch.fft.irfft2(spectrum, s=right.shape[-2:])[..., :height, :width]
+        return x + torch.fft.irfft2(spectrum, s=right.shape[-2:])[..., :height, :width]
 
     def _along(self, x, axis):
         """1-D blur along one axis, mirrored at both ends."""
@@ -135,7 +140,7 @@ class GaussianBlur(Degradation):
         """What the 1-D blur leaves of each of the discrete Fourier frequencies, (length,)."""
         taps = torch.arange(len(self.kernel), dtype=torch.float64) - len(self.kernel) // 2
         frequency = 2 * torch.pi / length * torch.arange(length, dtype=torch.float64)
-        return (torch.cos(frequency[:, None] * taps) @ self.kernel.double().cpu()).to(like)
+        return (torch.cos(frequency[:, None] * taps) @ self.kernel).to(like)
 
 
 class BlockAverage(Degradation):
@@ -151,6 +156,12 @@ class BlockAverage(Degradation):
         self.image_size = image_size
 
     def A(self, x):
+        size = self.image_size or tuple(n - n % self.factor for n in x.shape[-2:])
+        if tuple(x.shape[-2:]) != tuple(size) or 0 in size:
+            raise ValueError(
+                f"an image of {tuple(x.shape[-2:])} pixels for blocks of {self.factor}: "
+                "give its image_size where that is no multiple of the factor"
+            )
         return functional.avg_pool2d(x, self.factor, ceil_mode=True)
 
     def A_adjoint(self, y):

@@ -3,7 +3,8 @@
 Every function takes images of shape (B, 3, H, W), or any shape whose first axis is the
 batch, in model range [-1, 1]; a time ``t`` in 1..T, as an int or as an int64 tensor of
 shape (B,); and a `NoiseSchedule`. Coefficients are computed in float64 and then given the
-type and device of the image. Nothing here is random: noise is an argument.
+type and device of the image. Nothing here is random: noise is an argument. A time outside
+the schedule is a ValueError.
 
 The source prints three of these formulas with a mistake; the docstrings name each one.
 """
@@ -23,7 +24,7 @@ def to_display(image):
 
 def add_noise(x0, t, eps, schedule):
     """x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, for t in 0..T. Eq. (2)."""
-    alpha_bar = schedule.alpha_bar[_check(t, schedule, first=0)]
+    alpha_bar = schedule.alpha_bar[check_time(t, schedule, first=0)]
     return _as(alpha_bar.sqrt(), x0) * x0 + _as((1 - alpha_bar).sqrt(), x0) * eps
 
 
@@ -32,19 +33,19 @@ def predict_x0(x_t, t, eps_hat, schedule):
 
     Line 3 of the source's algorithm divides by sqrt(alpha_t), without the bar: a misprint.
     """
-    alpha_bar = schedule.alpha_bar[_check(t, schedule)]
+    alpha_bar = schedule.alpha_bar[check_time(t, schedule)]
     return (x_t - _as((1 - alpha_bar).sqrt(), x_t) * eps_hat) / _as(alpha_bar.sqrt(), x_t)
 
 
 def predict_eps(x_t, t, x0_hat, schedule):
     """The noise that x_t holds if the clean image is x0_hat: Eq. (5) solved for eps_hat."""
-    alpha_bar = schedule.alpha_bar[_check(t, schedule)]
+    alpha_bar = schedule.alpha_bar[check_time(t, schedule)]
     return (x_t - _as(alpha_bar.sqrt(), x_t) * x0_hat) / _as((1 - alpha_bar).sqrt(), x_t)
 
 
 def posterior_mean_from_eps(x_t, t, eps_hat, schedule):
     """mu_t = (x_t - beta_t / sqrt(1 - alpha_bar_t) eps_hat) / sqrt(alpha_t). Eq. (3)."""
-    t = _check(t, schedule)
+    t = check_time(t, schedule)
     alpha, beta, alpha_bar = schedule.alpha[t], schedule.beta[t], schedule.alpha_bar[t]
     return (x_t - _as(beta / (1 - alpha_bar).sqrt(), x_t) * eps_hat) / _as(alpha.sqrt(), x_t)
 
@@ -57,7 +58,7 @@ def posterior_mean(x0_hat, x_t, t, schedule):
 
     The source prints sqrt(alpha_bar_t) in the second coefficient: a misprint.
     """
-    t = _check(t, schedule)
+    t = check_time(t, schedule)
     alpha, beta, alpha_bar = schedule.alpha[t], schedule.beta[t], schedule.alpha_bar[t]
     alpha_bar_prev = schedule.alpha_bar[t - 1]
     of_x0 = alpha_bar_prev.sqrt() * beta / (1 - alpha_bar)
@@ -70,7 +71,7 @@ def posterior_var(t, schedule):
 
     Zero at t = 1: the last step adds no noise.
     """
-    t = _check(t, schedule)
+    t = check_time(t, schedule)
     alpha_bar, alpha_bar_prev = schedule.alpha_bar[t], schedule.alpha_bar[t - 1]
     return schedule.beta[t] * (1 - alpha_bar_prev) / (1 - alpha_bar)
 
@@ -89,8 +90,11 @@ def ancestral_step(x_t, t, eps_hat, noise, schedule):
     return mean + _as(posterior_std(t, schedule), x_t) * noise
 
 
-def _check(t, schedule, first=1):
-    """t as an int64 tensor on the CPU, where the schedule is; ValueError outside first..T."""
+def check_time(t, schedule, first=1):
+    """t as an int64 tensor on the CPU, where the schedule is.
+
+    Raises ValueError for anything but whole numbers in first..T.
+    """
     t = torch.as_tensor(t).cpu()
     if t.is_floating_point() or t.ndim > 1:
         raise ValueError("t must be an int or an integer tensor of shape (B,)")

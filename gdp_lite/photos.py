@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
 
+from gdp_lite.capture import from_uint8, to_uint8
+
 # EXIF orientation -> what turns the stored picture upright, and what turns it back.
 _UPRIGHT = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.FLIP_LEFT_RIGHT),
@@ -76,7 +78,7 @@ def read_photo(path, max_pixels=None):
         metadata = _metadata(picture.info)  # after decoding: a PNG may hold EXIF at its end
         grey = picture.mode in ("L", "1", "LA")
     orientation = _orientation(metadata)
-    return Photo(_to_tensor(_turn_upright(rgb, orientation)), orientation, grey, metadata)
+    return Photo(from_uint8(_turn_upright(rgb, orientation)), orientation, grey, metadata)
 
 
 def read_mask(path, photo):
@@ -224,8 +226,7 @@ def _wrong_size(path, size, wanted):
 
 def _encode(path, image, photo):
     """The bytes of the file that `write_photo` writes; the format follows from path's name."""
-    pixels = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    picture = Image.fromarray(pixels)
+    picture = Image.fromarray(to_uint8(image))
     if photo.grey:
         picture = picture.convert("L")
     if photo.orientation != 1:
@@ -241,8 +242,3 @@ def _encode(path, image, photo):
     except (OSError, ValueError) as error:  # too many pixels a side, or too long a block
         raise PhotoError(f"{path}: {kind} cannot hold this photo: {error}") from error
     return file.getvalue()
-
-
-def _to_tensor(picture):
-    array = np.asarray(picture, dtype=np.uint8)
-    return torch.from_numpy(array.copy()).permute(2, 0, 1)[None].float() / 255

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.diffusion import check_time
 from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
 
 BUNDLED = Path(__file__).parent / "models" / "photo-patches"
@@ -22,6 +23,7 @@ class Prior:
 
     unet: a `diffusers.UNet2DModel`, or any module called as ``unet(x, t_index)`` that
         returns an object with ``.sample``: the predicted noise.
+        The network is set to inference in place: no dropout, no gradients for its weights.
     schedule: the `NoiseSchedule` it was trained with.
     multiple: inputs are padded (reflected) to a multiple of this before the network sees
         them, and its output is cropped back, so every size from 1 pixel up works.
@@ -31,10 +33,6 @@ class Prior:
         self.unet = unet.eval().requires_grad_(False)
         self.schedule = schedule
         self.multiple = multiple
-
-    @property
-    def device(self):
-        return next(self.unet.parameters()).device
 
     def to(self, device):
         """Move the network; returns the prior itself."""
@@ -47,9 +45,7 @@ class Prior:
         x_t: (B, 3, H, W), model range. t: int in 1..T, or an int64 tensor of shape (B,).
         Differentiable in x_t; wrap the call in ``torch.no_grad()`` where that is not needed.
         """
-        t = torch.as_tensor(t, device=x_t.device)
-        if bool((t < 1).any()) or bool((t > self.schedule.T).any()):
-            raise ValueError(f"t must lie in 1..{self.schedule.T}, got {t.tolist()}")
+        t = check_time(t, self.schedule).to(x_t.device)
         height, width = x_t.shape[-2:]
         padded = _pad(x_t, -height % self.multiple, -width % self.multiple)
         eps_hat = self.unet(padded, t.expand(len(x_t)) - 1).sample
@@ -60,7 +56,7 @@ def load_prior(path=None, device="cpu"):
     """Load a diffusers DDPM: the bundled one, a local folder or a hub id.
 
     path: None for the bundled photo prior; a folder in diffusers' layout (with
-        ``model_index.json``, or with ``unet/`` and ``scheduler/`` inside); or the id of an
+        ``unet/`` and ``scheduler/`` inside, or with both in one place); or the id of an
         unconditional pixel-space pipeline, such as ``google/ddpm-celebahq-256``.
     Returns a `Prior` in float32. Raises ValueError, in one line, where there is none.
     """
@@ -69,8 +65,12 @@ def load_prior(path=None, device="cpu"):
 
     source = str(BUNDLED if path is None else path)
     try:
-        unet = UNet2DModel.from_pretrained(source, **_subfolder(source, "unet"))
-        config = DDPMScheduler.load_config(source, **_subfolder(source, "scheduler"))
+        try:
+            unet = UNet2DModel.from_pretrained(source, subfolder="unet")
+            config = DDPMScheduler.load_config(source, subfolder="scheduler")
+        except OSError:  # an older layout, still found on the hub: both in one folder
+            unet = UNet2DModel.from_pretrained(source)
+            config = DDPMScheduler.load_config(source)
         schedule = schedule_from_config(config)
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         # What diffusers raises depends on which file is missing or broken.
@@ -90,6 +90,8 @@ def schedule_from_config(config):
     """
     if config.get("prediction_type", "epsilon") != "epsilon":
         raise ValueError(f"the prior predicts {config['prediction_type']}, not epsilon")
+    if config.get("rescale_betas_zero_snr"):
+        raise ValueError("a schedule rescaled to zero signal at T is not supported")
     if config.get("trained_betas") is not None:
         return NoiseSchedule.from_betas(config["trained_betas"])
     T, kind = config["num_train_timesteps"], config["beta_schedule"]
@@ -104,30 +106,26 @@ def schedule_from_config(config):
     raise ValueError(f"noise schedule {kind!r} is not known")
 
 
-def save_pipeline(unet, folder, T=1000, beta_start=1e-4, beta_end=0.02):
-    """Write unet as a diffusers `DDPMPipeline` folder with a linear schedule, weights in fp16.
+def save_pipeline(unet, folder, schedule):
+    """Write unet and its linear schedule as a diffusers `DDPMPipeline` folder, weights in fp16.
 
     The weights lie under the plain file name, so they load back as float32 without a
-    ``variant``. The module itself is left unchanged.
+    ``variant``. The module itself is left unchanged. Raises ValueError for a schedule that
+    diffusers' linear one does not give back.
     """
     repair_torchvision()
     from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 
+    scheduler = DDPMScheduler(schedule.T, float(schedule.beta[1]), float(schedule.beta[-1]))
+    if not torch.equal(schedule_from_config(scheduler.config).beta, schedule.beta):
+        raise ValueError("only linear schedules can be saved")
     half = UNet2DModel.from_config(unet.config)
     half.load_state_dict(unet.state_dict())
-    scheduler = DDPMScheduler(T, beta_start, beta_end, "linear")
     DDPMPipeline(half.half(), scheduler).save_pretrained(folder)
     # diffusers notes the path it was loaded from; it is nobody's business.
     config = Path(folder) / "unet" / "config.json"
     entries = {k: v for k, v in json.loads(config.read_text()).items() if k != "_name_or_path"}
     config.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
-
-
-def _subfolder(source, part):
-    """{"subfolder": part} unless `source` is a local folder that holds the part itself."""
-    local = Path(source)
-    flat = local.is_dir() and not (local / part).is_dir()
-    return {} if flat else {"subfolder": part}
 
 
 def _pad(image, bottom, right):

@@ -18,6 +18,7 @@ from gdp_lite.diffusion import (
 )
 from gdp_lite.losses import fidelity_loss, total_loss
 
+PHI_FROM = 0.5  # noise level, display range, under which a guess is good enough to fit Phi to
 NO_NOISE = 1e-8  # the smallest rho: where y has no noise, blur still needs one to divide by
 
 
@@ -27,7 +28,8 @@ class Step:
 
     number, steps: 1..steps and their count. t: the time that was left behind.
     x_t: the state at t, model range. x0_hat: x_{0|t}, display range.
-    loss: the total loss at x0_hat, a float. phi: the degradation's parameters by name.
+    loss: what the sampler minimises, at x0_hat, a float: the total loss in Algorithm 1, the
+    fidelity loss in `restore`. phi: the degradation's parameters by name.
     """
 
     number: int
@@ -43,7 +45,6 @@ def algorithm_1(
     y,
     degradation,
     prior,
-    image_size=None,
     s=1.0,
     eta=0.0,
     lambda1=1.0,
@@ -54,10 +55,12 @@ def algorithm_1(
 ):
     """The source's Algorithm 1, line by line, its misprints corrected; T network calls.
 
-    y: (B, 3, h, w), display range. image_size: (H, W) of the result where it is not y's.
-    s: gradient step. eta: learning rate of Phi, the degradation's parameters (0 leaves them).
-    lambda1, lambda2, perceptual: see `total_loss`. generator: a CPU generator for the noise.
-    Returns x_0, (B, 3, H, W), display range, not clipped.
+    y: (B, 3, h, w), display range. s: gradient step; like the source's it is not normalised,
+    so its best value depends on the degradation, the image's size and T. eta: learning rate
+    of Phi, the degradation's parameters (0 leaves them). lambda1, lambda2, perceptual: see
+    `total_loss`. generator: a CPU generator for the noise.
+    Returns x_0, (B, 3, H, W), display range, not clipped. Raises ValueError where y does not
+    fit the degradation, before the first network call.
 
     Corrected: line 3 has alpha_bar, line 4 the coefficients of Eq. (4), line 5 the standard
     deviation, line 8 a minus. As the source has it: line 8 takes the gradient with respect to
@@ -66,7 +69,7 @@ def algorithm_1(
     degradation.check_measurement(y)
     schedule = prior.schedule
     phi = [p for p in degradation.parameters() if p.requires_grad] if eta else []
-    size = (*y.shape[:2], *(image_size or y.shape[-2:]))
+    size = degradation.start(y).shape
     x_t = _noise(size, y, generator)  # 1: x_T ~ N(0, I)
     for t in range(schedule.T, 0, -1):  # 2
         with torch.no_grad():
@@ -107,6 +110,7 @@ def restore(
     strength=1.0,
     start_sigma=0.25,
     zeta=0.25,
+    eta=0.0,
     generator=None,
     callback=None,
 ):
@@ -127,7 +131,11 @@ def restore(
     y: (B, 3, h, w), display range. steps: network calls at most. strength: unitless trust in
     the photo, larger follows it more closely. start_sigma: noise level of the start, display
     range. zeta: in [0, 1]; 0 is deterministic and near a posterior mean, 1 nearest to a sample.
-    generator: a CPU generator. Returns (B, 3, H, W), display range, not clipped.
+    Even at 1 the spread over seeds is not the posterior's: it is smaller. eta: learning rate
+    of Phi, in display units; 0 holds it fixed. With eta, a few Adam steps fit Phi to the guess
+    once the noise is below half the range, before the proximal step. generator: a CPU generator.
+    Returns (B, 3, H, W), display range, not clipped. Raises ValueError for settings out of range
+    and where y does not fit the degradation, before the first network call.
     """
     if not strength > 0 or not 0 <= zeta <= 1:
         raise ValueError(f"strength must be positive and zeta in [0, 1], got {strength}, {zeta}")
@@ -135,21 +143,36 @@ def restore(
     schedule = prior.schedule
     x0 = degradation.start(y)
     times = time_grid(schedule.nearest_t(start_sigma), steps)
+    phi = [p for p in degradation.parameters() if p.requires_grad] if eta else []
+    optimiser = torch.optim.Adam(phi, lr=eta) if phi else None
     for number, t in enumerate(times, 1):
         noise = zeta**0.5 * _noise(x0.shape, y, generator)
         x_t = add_noise(to_model(x0), t, noise, schedule)
         with torch.no_grad():
             x0_hat = to_display(predict_x0(x_t, t, prior.eps(x_t, t), schedule)).clamp(0, 1)
+        if optimiser is not None and schedule.sigma_bar[t] <= PHI_FROM:
+            _fit_phi(optimiser, y, degradation, x0_hat)
+        with torch.no_grad():
             rho = degradation.sigma**2 / (strength * float(schedule.sigma_bar[t]) ** 2)
             x0 = degradation.prox(x0_hat, y, max(rho, NO_NOISE))
         if callback is not None:
-            loss = fidelity_loss(y, degradation(x0_hat)).item()
+            with torch.no_grad():
+                loss = fidelity_loss(y, degradation(x0_hat)).item()
             callback(Step(number, len(times), t, x_t, x0_hat, loss, _values(degradation)))
     return x0
 
 
+def _fit_phi(optimiser, y, degradation, x0_hat, steps=5):
+    """Some Adam steps on Phi that lower the fidelity loss, the image held fixed."""
+    with torch.enable_grad():
+        for _ in range(steps):
+            optimiser.zero_grad()
+            fidelity_loss(y, degradation(x0_hat)).backward()
+            optimiser.step()
+
+
 def _noise(size, like, generator):
-    """Standard normal noise, drawn on the CPU so that a seed gives one picture everywhere."""
+    """Standard normal noise, drawn on the CPU so that a seed gives the same noise everywhere."""
     return torch.randn(size, generator=generator, dtype=like.dtype).to(like.device)
 
 

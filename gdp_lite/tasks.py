@@ -12,6 +12,7 @@ from gdp_lite.degradations import BlockAverageSameSize, GaussianBlur, GaussianNo
 # amplifies such errors, so it assumes more of them; with 3/255 text gets halos.
 CODING_NOISE = 3 / 255
 CODING_NOISE_DEBLUR = 5 / 255
+ROUNDING_NOISE = 1 / (255 * math.sqrt(12))  # of a file with 8 bits: there is no less
 
 
 def estimate_noise(image):
@@ -39,6 +40,8 @@ def degradation_for(task, image, noise=None, blur=0.6, factor=2, mask=None):
     if (mask is None) == (task == "inpaint"):
         raise ValueError("--task inpaint and --mask belong together: give both or neither")
     coding = CODING_NOISE_DEBLUR if task == "deblur" else CODING_NOISE
+    if noise is not None:
+        noise = max(noise, ROUNDING_NOISE)
     sigma = math.hypot(estimate_noise(image), coding) if noise is None else noise
     if task == "denoise":
         return GaussianNoise(sigma), max(2 * sigma, 0.02)

@@ -25,6 +25,7 @@ from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import add_noise, to_model
 from gdp_lite.prior import save_pipeline
 from gdp_lite.schedule import linear_schedule
+from gdp_lite.tasks import pick_device
 
 PHOTO_TYPES = {".jpg", ".jpeg", ".png", ".webp", ".avif"}
 
@@ -138,8 +139,12 @@ def annealed(progress, warm=0.02):
 
 
 def train(args):
-    """Run the training described by the command line's `args`; see `add_arguments`."""
-    device = torch.device(args.device)
+    """Run the training described by the command line's `args`; see `add_arguments`.
+
+    Raises ValueError, in one line, for options that cannot work. Returns the exit code 0.
+    """
+    _check_options(args)
+    device = torch.device(pick_device(args.device))
     cuda = device.type == "cuda"
     pixels = args.pixels or (786_432 if cuda else 24_576)
     torch.manual_seed(args.seed)
@@ -160,6 +165,8 @@ def train(args):
     step, spent = 0, 0.0
     if (out / "state.pt").exists():
         state = torch.load(out / "state.pt", map_location=device, weights_only=True)
+        if state["network"] != _network(args):
+            raise ValueError(f"{out} holds another network than {_network(args)}")
         unet.load_state_dict(state["unet"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
@@ -169,7 +176,8 @@ def train(args):
     validation = _validation_set(args, schedule, device)
     losses, saved = [], time.monotonic()
     began = saved - spent
-    while (progress := _progress(args, step, time.monotonic() - began)) < 1:
+    progress = _progress(args, step, spent)
+    while progress < 1:
         # Seeded by the step, so that a resumed run draws what an unbroken one would.
         size = int(np.random.default_rng((args.seed, step)).choice(args.crops))
         count = max(1, round(pixels / size**2))
@@ -189,11 +197,14 @@ def train(args):
         step += 1
         update_average(average, unet, step)
         losses.append(loss.detach())
-        spent = time.monotonic() - began
-        if time.monotonic() - saved > args.every or _progress(args, step, spent) >= 1:
+        now = time.monotonic()
+        progress = _progress(args, step, now - began)
+        if now - saved > args.every or progress >= 1:
+            spent = now - began
             _checkpoint(
                 out,
                 {
+                    "network": _network(args),
                     "unet": unet.state_dict(),
                     "average": average.state_dict(),
                     "optimiser": optimiser.state_dict(),
@@ -204,7 +215,26 @@ def train(args):
             )
             _report(out, average, validation, schedule, step, spent, losses)
             losses, saved = [], time.monotonic()
-    return step
+    return 0
+
+
+def _check_options(args):
+    multiple = 2 ** (len(args.channels) - 1)
+    if any(size < multiple or size % multiple for size in args.crops):
+        raise ValueError(f"--crops must be multiples of {multiple} for {len(args.channels)} levels")
+    if any(width < 8 or width % 8 for width in args.channels):
+        raise ValueError("--channels must be multiples of 8")
+    for name in ("minutes", "steps", "layers", "pixels", "lr", "time_power", "threads"):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"--{name.replace('_', '-')} must be above 0, not {value}")
+    for folder in (args.photos, args.val):
+        if folder is not None and not Path(folder).is_dir():
+            raise ValueError(f"{folder} is no folder")
+
+
+def _network(args):
+    return {"channels": list(args.channels), "layers": args.layers}
 
 
 def _progress(args, step, seconds):
@@ -230,7 +260,7 @@ def _checkpoint(out, state):
 
 def _report(out, average, validation, schedule, step, spent, losses):
     """Save the averaged weights and add a line to the log and to the screen."""
-    save_pipeline(average, out / "prior")
+    save_pipeline(average, out / "prior", schedule)
     row = {"step": step, "minutes": round(spent / 60, 2)}
     row["loss"] = round(float(torch.stack(losses).mean()), 5) if losses else ""
     row["val_loss"] = ""

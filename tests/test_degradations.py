@@ -80,6 +80,13 @@ def test_prox_without_noise_is_the_null_space_projection():
         torch.testing.assert_close(degradation.prox(z, y, 0.0), z)
 
 
+@pytest.mark.parametrize("blur", [GaussianBlur(), GaussianBlur(7, 1.0)])
+def test_prox_of_blur_stays_put_at_a_solution(blur):
+    """In float32 and with next to no noise: what blur has erased must not come back as rounding."""
+    x = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(blur.prox(x, blur(x), 1e-8), x, atol=2e-2, rtol=0)
+
+
 def test_prox_of_exposure():
     exposure = Exposure(1.3, -0.1).double()
     x, y = normal(1, 3, 4, 4), normal(1, 3, 4, 4, seed=1)
@@ -184,6 +191,8 @@ def test_impossible_degradations_are_refused(make, message):
 
 
 def test_measurements_of_the_wrong_size_are_refused():
+    with pytest.raises(ValueError, match="image_size"):
+        BlockAverage(4)(torch.zeros(1, 3, 9, 9))
     with pytest.raises(ValueError, match="mask"):
         Inpainting(torch.ones(4, 4)).check_measurement(torch.zeros(1, 3, 4, 5))
     with pytest.raises(ValueError, match="blocks"):

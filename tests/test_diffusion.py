@@ -113,7 +113,6 @@ def test_eqs_3_4_5_equal_diffusers(pair):
         through_x0 = posterior_mean(x0_hat, x_t, t, schedule) + posterior_std(t, schedule) * drawn
         close = {"rtol": 1e-10, "atol": 1e-10}
         torch.testing.assert_close(x0_hat, theirs.pred_original_sample, **close)
-        # At t = 1 diffusers adds noise of variance 1e-20 where Eq. (3) has none.
         torch.testing.assert_close(ours, theirs.prev_sample, **close)
         torch.testing.assert_close(through_x0, theirs.prev_sample, **close)
 

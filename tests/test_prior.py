@@ -1,5 +1,7 @@
 """The bundled prior: its file, its range, its clock, its sizes."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +9,11 @@ from exact import normal
 from skimage import data, restoration
 
 from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.degradations import GaussianBlur
 from gdp_lite.diffusion import add_noise, ancestral_step, predict_x0, to_display, to_model
 from gdp_lite.prior import BUNDLED, Prior, load_prior, save_pipeline
-from gdp_lite.schedule import linear_schedule
+from gdp_lite.sampler import restore
+from gdp_lite.schedule import cosine_schedule, linear_schedule
 from gdp_lite.train import build_unet
 
 repair_torchvision()
@@ -70,6 +74,14 @@ def test_one_step_equals_diffusers(prior, photo, t):
     torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-5)
 
 
+def test_noise_free_deblurring_is_stable(prior, photo):
+    """Class defaults: no noise, a wide blur. What it erased must not come back as rounding."""
+    blur, x = GaussianBlur(), photo[..., :64, :64]
+    y = blur(x)
+    result = restore(y, blur, prior, steps=6, generator=torch.Generator().manual_seed(0))
+    assert psnr(result, x) > psnr(y, x) + 2
+
+
 class Clock(torch.nn.Module):
     """A "network" that returns the time it was called with, and remembers the size."""
 
@@ -91,8 +103,8 @@ def test_the_network_counts_from_0():
     assert prior.eps(image, torch.tensor([1, 1000]))[:, 0, 0, 0].tolist() == [0, 999]
     assert clock.size == (2, 3, 16, 24)
     assert prior.eps(image, 5).shape == image.shape
-    for t in (0, 1001):
-        with pytest.raises(ValueError, match=r"1\.\.1000"):
+    for t in (0, 1001, 3.5):
+        with pytest.raises(ValueError, match=r"1\.\.1000|int"):
             prior.eps(image, t)
 
 
@@ -117,7 +129,7 @@ def test_padding_leaves_the_image_in_place(prior, photo):
 def test_saved_weights_are_fp16_and_load_as_fp32(tmp_path):
     torch.manual_seed(0)
     unet = build_unet((8, 16), 1)
-    save_pipeline(unet, tmp_path, T=10, beta_end=0.3)
+    save_pipeline(unet, tmp_path, linear_schedule(10, 1e-4, 0.3))
     assert unet.dtype == torch.float32
     loaded = load_prior(tmp_path)
     assert loaded.schedule.T == 10
@@ -126,6 +138,21 @@ def test_saved_weights_are_fp16_and_load_as_fp32(tmp_path):
         assert torch.equal(ours.half().float(), theirs)
     size = (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").stat().st_size
     assert size < 2.5 * sum(p.numel() for p in unet.parameters())
+
+
+def test_only_linear_schedules_are_saved(tmp_path):
+    """Otherwise a prior would be loaded with another schedule than it was trained with."""
+    with pytest.raises(ValueError, match="linear"):
+        save_pipeline(build_unet((8, 16), 1), tmp_path, cosine_schedule())
+
+
+def test_the_older_flat_layout_loads_too(tmp_path, prior):
+    for part in ("unet", "scheduler"):
+        for file in (BUNDLED / part).iterdir():
+            shutil.copy(file, tmp_path)
+    loaded = load_prior(tmp_path)
+    assert torch.equal(loaded.schedule.alpha_bar, prior.schedule.alpha_bar)
+    assert torch.equal(loaded.unet.conv_in.weight, prior.unet.conv_in.weight)
 
 
 def test_a_missing_prior_is_one_clear_line(tmp_path):
@@ -137,7 +164,7 @@ def test_a_missing_prior_is_one_clear_line(tmp_path):
 
 @pytest.mark.parametrize("text", ["{}", "[]", "nonsense"])
 def test_a_broken_scheduler_is_one_clear_line(tmp_path, text):
-    save_pipeline(build_unet((8, 16), 1), tmp_path)
+    save_pipeline(build_unet((8, 16), 1), tmp_path, linear_schedule())
     (tmp_path / "scheduler" / "scheduler_config.json").write_text(text)
     with pytest.raises(ValueError, match="no diffusion prior could be loaded"):
         load_prior(tmp_path)

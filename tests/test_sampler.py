@@ -15,7 +15,14 @@ from gdp_lite.degradations import (
     Inpainting,
     random_mask,
 )
-from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0, to_display
+from gdp_lite.diffusion import (
+    add_noise,
+    posterior_mean,
+    posterior_std,
+    predict_x0,
+    to_display,
+    to_model,
+)
 from gdp_lite.losses import fidelity_loss, total_loss
 from gdp_lite.sampler import algorithm_1, restore, time_grid
 from gdp_lite.schedule import linear_schedule
@@ -104,10 +111,64 @@ def test_phi_is_learned_while_sampling():
 def test_algorithm_1_with_a_smaller_measurement():
     prior, average = GaussianPrior(schedule=SHORT), BlockAverage(4, (9, 14))
     y = average(torch.full((1, 3, 9, 14), 0.8, dtype=torch.float64))
-    result = algorithm_1(y, average, prior, image_size=(9, 14), s=1.0, generator=generator())
+    result = algorithm_1(y, average, prior, s=1.0, generator=generator())
     assert result.shape == (1, 3, 9, 14)
     # s is much smaller than 1 / ||A||^2 = 16: the blocks are pulled to 0.8, not forced there.
     assert float((average(result) - y).abs().mean()) < 0.1
+
+
+def test_algorithm_1_weighs_both_losses():
+    """The first step by hand, with lambda1, lambda2 and a perceptual term. Eq. (8)."""
+    prior, blur, y = GaussianPrior(schedule=SHORT), GaussianBlur(3, 1.0), normal(1, 3, 6, 5)
+    weights = {"lambda1": 2.0, "lambda2": 0.5, "perceptual": lambda image: image.square().sum()}
+    seen = []
+    algorithm_1(y, blur, prior, s=0.1, generator=generator(), callback=seen.append, **weights)
+    g = generator()
+    torch.randn(y.shape, generator=g, dtype=y.dtype)
+    image, last = seen[0].x0_hat, SHORT.T
+    gradient = 2.0 * blur.A_adjoint(blur(image) - y) + 0.5 * image
+    mean = posterior_mean(to_model(image), seen[0].x_t, last, SHORT)
+    noise = torch.randn(y.shape, generator=g, dtype=y.dtype)
+    expected = mean - 0.1 * gradient + posterior_std(last, SHORT) * noise
+    torch.testing.assert_close(seen[1].x_t, expected)
+
+
+def test_restore_is_its_lines():
+    """Noise, guess, agreement, written out: every state and the result."""
+    prior, blur, y = (
+        GaussianPrior(var=1.0),
+        GaussianBlur(3, 1.0, 0.05),
+        to_display(normal(1, 3, 6, 5)),
+    )
+    seen = []
+    settings = {"steps": 4, "strength": 2.0, "start_sigma": 0.3, "zeta": 0.49}
+    result = restore(y, blur, prior, generator=generator(), callback=seen.append, **settings)
+    x0, g = y, generator()
+    for step, t in zip(seen, time_grid(prior.schedule.nearest_t(0.3), 4), strict=True):
+        eps = 0.7 * torch.randn(y.shape, generator=g, dtype=y.dtype)
+        x_t = add_noise(to_model(x0), t, eps, prior.schedule)
+        x0_hat = to_display(predict_x0(x_t, t, prior.eps(x_t, t), prior.schedule)).clamp(0, 1)
+        torch.testing.assert_close(step.x_t, x_t)
+        torch.testing.assert_close(step.x0_hat, x0_hat)
+        x0 = blur.prox(x0_hat, y, 0.05**2 / (2.0 * float(prior.schedule.sigma_bar[t]) ** 2))
+    torch.testing.assert_close(result, x0)
+
+
+def test_restore_learns_phi_where_asked():
+    """With eta the wrong gain and offset move so that the fidelity falls; without, they stay."""
+    prior = GaussianPrior(mean=0.2, var=0.04)
+    x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 16, 16))
+    y = Exposure(0.5, 0.1).double()(x).detach()
+    last = {}
+    for eta in (0.0, 0.02):
+        seen, exposure = [], Exposure(1.2, -0.1, sigma=0.02).double()
+        restore(y, exposure, prior, eta=eta, generator=generator(), callback=seen.append)
+        last[eta] = seen[-1]
+    assert {k: float(v) for k, v in last[0.0].phi.items()} == pytest.approx(
+        {"gain": 1.2, "offset": -0.1}
+    )
+    assert float(last[0.02].phi["gain"]) < 1.1
+    assert last[0.02].loss < last[0.0].loss
 
 
 def test_time_grid():

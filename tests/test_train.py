@@ -1,6 +1,7 @@
 """Training: the crops, the clock, resuming, and that it learns."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from gdp_lite import train
 from gdp_lite.cli import main
 from gdp_lite.prior import load_prior
+from gdp_lite.schedule import linear_schedule
 from gdp_lite.train import Photos, annealed, draw_times
 
 SMALL = [
@@ -131,3 +133,88 @@ def test_a_missing_folder_is_one_line(tmp_path, capsys):
     code = main(["train", "--photos", str(tmp_path / "no"), "--out", str(tmp_path / "run")])
     assert code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_loss_counts_from_0():
+    seen = {}
+
+    def network(x, t):
+        seen["t"] = t
+        return SimpleNamespace(sample=torch.zeros_like(x))
+
+    ones = torch.ones(2, 3, 4, 4)
+    loss = train.noise_loss(network, ones, torch.tensor([1, 1000]), ones, linear_schedule())
+    assert seen["t"].tolist() == [0, 999]
+    assert float(loss) == 1
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    """What the training gives to `noise_loss`: its arguments after the network."""
+    calls, real = [], train.noise_loss
+
+    def noise_loss(unet, *rest):
+        calls.append(rest)
+        return real(unet, *rest)
+
+    monkeypatch.setattr(train, "noise_loss", noise_loss)
+    return calls
+
+
+def test_training_and_validation_are_in_model_range(folder, tmp_path, spy):
+    for name, value in {"black": 0, "white": 255}.items():
+        Image.fromarray(np.full((64, 64, 3), value, np.uint8)).save(folder / f"{name}.png")
+    out = str(tmp_path / "run")
+    assert main(["train", "--photos", str(folder), "--out", out, *SMALL, "--steps", "8"]) == 0
+    assert min(float(x0.min()) for x0, *_ in spy) == -1
+    assert max(float(x0.max()) for x0, *_ in spy) == 1
+    x0, *_ = train._validation_set(SimpleNamespace(val=folder), linear_schedule(), "cpu")
+    assert (float(x0.min()), float(x0.max())) == (-1, 1)
+
+
+def test_the_saved_schedule_is_the_one_trained_with(folder, tmp_path, spy):
+    out = str(tmp_path / "run")
+    assert main(["train", "--photos", str(folder), "--out", out, *SMALL, "--steps", "1"]) == 0
+    assert torch.equal(load_prior(tmp_path / "run" / "prior").schedule.beta, spy[0][-1].beta)
+
+
+def test_the_average_follows_the_weights():
+    average, unet = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    expected = 0.1 * average.weight + 0.9 * unet.weight
+    train.update_average(average, unet, 0)
+    torch.testing.assert_close(average.weight, expected)
+
+
+def test_a_resumed_clock_does_not_start_again(folder, tmp_path):
+    command = ["train", "--photos", str(folder), "--out", str(tmp_path), *SMALL]
+    assert main([*command, "--steps", "1"]) == 0
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    torch.save({**state, "spent": 600.0}, tmp_path / "state.pt")
+    assert main([*command, "--minutes", "0.02"]) == 0
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--minutes", "0"], "--minutes must be above 0"),
+        (["--steps", "0"], "--steps must be above 0"),
+        (["--crops", "15"], "--crops must be multiples of 2"),
+        (["--channels", "7", "16"], "--channels must be multiples of 8"),
+        (["--device", "cuda:99"], "not available"),
+        (["--val", "nowhere"], "nowhere is no folder"),
+    ],
+)
+def test_impossible_options_are_one_line(folder, tmp_path, capsys, options, message):
+    out = ["--out", str(tmp_path / "run")]
+    assert main(["train", "--photos", str(folder), *out, *SMALL, *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_another_network_does_not_resume(folder, tmp_path, capsys):
+    command = ["train", "--photos", str(folder), "--out", str(tmp_path), *SMALL, "--steps", "1"]
+    assert main(command) == 0
+    assert main([*command, "--channels", "16", "16"]) == 2
+    assert "another network" in capsys.readouterr().err
