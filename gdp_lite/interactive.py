@@ -24,6 +24,7 @@ BUDGET = 360_000  # characters of pictures in one figure: a page holds several i
 QUALITIES = (80, 65, 50, 35)  # noise is what WebP compresses worst: step down until it fits
 
 # Colours are inherited from whatever page this stands in, so dark mode needs no rule here.
+# On paper, where nothing moves, every position is shown, small and with its title.
 STYLE = """<style>
 .gdp-live{margin:1em 0;padding:0;max-width:100%;text-align:left;color:inherit;font:inherit}
 .gdp-live *{box-sizing:border-box}
@@ -55,6 +56,11 @@ STYLE = """<style>
 .gdp-live .gdp-pair input::-webkit-slider-thumb{-webkit-appearance:none;width:44px;height:100%;
  border:0;border-radius:0;THUMB}
 .gdp-live .gdp-pair input::-moz-range-thumb{width:44px;height:100%;border:0;border-radius:0;THUMB}
+@media print{.gdp-live .gdp-row,.gdp-live .gdp-row[hidden]{display:inline-flex!important;
+ vertical-align:top;margin:.3em;break-inside:avoid}
+ .gdp-live .gdp-row::before{content:attr(data-title);flex:0 0 100%;font-weight:bold}
+ .gdp-live .gdp-cell{flex:0 0 10em}
+ .gdp-live output,.gdp-live form,.gdp-live .gdp-range{display:none}}
 </style>
 """.replace(
     # The dividing line and, in its middle, a grip; the thumb is 44 px wide for fingers.
@@ -187,7 +193,7 @@ def before_after(before, after, alt, labels=("before", "after")):
         f'<div class="gdp-both"><div class="gdp-pair" style="--cut:50">{below}{above}\n'
         f'<span style="left:.4em">{left}</span><span style="right:.4em">{right}</span>\n'
         f'<input type="range" min="0" max="100" value="50" step="1" autocomplete="off" '
-        f'aria-label="How much is shown of: {left}, the rest is: {right}" data-left="{left}" '
+        f'aria-label="Compare {left} with {right}" data-left="{left}" '
         f'aria-valuetext="50 percent {left}" oninput="{move}"></div></div>\n'
     )
     return Figure(body, f"before and after: {labels[0]}, {labels[1]}")
@@ -211,9 +217,11 @@ def stepper(table, alts=None, labels=("method", "image")):
         told = _alts(alts[method], columns, lambda c, m=method: f"{c}, {m}", "stepper")
         named += [(f"{method}, {c}", image, told[c]) for c, image in row.items()]
     body = ""
-    for k, tag in enumerate(_pictures(named, "stepper")):
-        hidden = " hidden" if k else ""
-        body += f'<div class="gdp-row"{hidden}><div class="gdp-cell">{tag}</div></div>\n'
+    for k, (tag, (title, _, _)) in enumerate(zip(_pictures(named, "stepper"), named, strict=True)):
+        body += (
+            f'<div class="gdp-row" data-title="{escape(title)}"{" hidden" if k else ""}>'
+            f'<div class="gdp-cell">{tag}</div></div>\n'
+        )
     # A form keeps its radio buttons apart from those of the next figure, whatever their names.
     choose = (
         f"const c=[...this.elements].filter(e=>e.checked).map(e=>+e.value),k=c[0]*{len(columns)}"

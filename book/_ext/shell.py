@@ -37,12 +37,31 @@ def leave_out_thebe(app, config):
     app.registry.css_files[:] = [f for f in app.registry.css_files if f[0] != "sphinx-thebe.css"]
 
 
+# Paper is white, and nobody can click on it: light colours, and every fold open.
+ON_PAPER = """matchMedia("print").addEventListener("change", event => {
+  const root = document.documentElement.dataset;
+  if (event.matches) { root.screenTheme = root.theme; root.theme = "light"; }
+  else root.theme = root.screenTheme;
+  for (const fold of document.querySelectorAll("details"))
+    if (event.matches && !fold.open) fold.open = fold.closedOnScreen = true;
+    else if (!event.matches && fold.closedOnScreen) fold.open = fold.closedOnScreen = false;
+});"""
+
 # file name pattern, what the theme or Sphinx writes, what works from file:// without an error
 MENDED = [
     # Fonts are fetched by the style sheet anyway; a preload "crossorigin" fails from a file.
     ("*.html", r'<link rel="preload" as="font"[^>]*>\n?', ""),
     # The theme complains in the console about its own default.
     ("*.html", r'localStorage.getItem\("mode"\) \|\| ""', 'localStorage.getItem("mode") || "auto"'),
+    # What scrolls must be reachable without a mouse.
+    (
+        "*.html",
+        '<div class="pst-scrollable-table-container">',
+        '<div class="pst-scrollable-table-container" tabindex="0">',
+    ),
+    # Labels that hide the words on the button from those who speak or hear them.
+    ("*.html", r'(<button class="btn search-button-field[^>]*) aria-label="Search"', r"\1"),
+    ("*.html", r'<summary aria-label="Toggle hidden content">', "<summary>"),
     # The search's excerpts are fetched page by page, which a browser forbids between files.
     ("documentation_options.js", "SUMMARY: true", 'SUMMARY: location.protocol !== "file:"'),
 ]
@@ -65,4 +84,5 @@ def setup(app):
     app.connect("config-inited", leave_out_thebe)
     app.connect("build-finished", mend)
     app.add_css_file("book.css")
+    app.add_js_file(None, body=ON_PAPER)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
