@@ -13,8 +13,8 @@ Images: (1, 3, H, W) or (3, H, W) in display range, clipped for showing.
 """
 
 import base64
+import html
 import io
-from html import escape
 
 import numpy as np
 from IPython.display import HTML
@@ -81,9 +81,16 @@ class Figure(HTML):
         return self.text
 
 
+def escape(value):
+    """Any title or label, a number too, as text for HTML."""
+    return html.escape(str(value))
+
+
 def _array(image, where):
     """An image as (H, W, 3) uint8, or a ValueError that names it."""
     image = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
+    if image.dtype.kind != "f":
+        raise ValueError(f"{where}: {image.dtype} values, an image has floats from 0 to 1")
     image = image[0] if image.ndim == 4 and len(image) == 1 else image
     if image.ndim != 3 or image.shape[0] != 3:
         raise ValueError(f"{where}: shape {image.shape}, an image is (1, 3, H, W)")
@@ -233,7 +240,7 @@ def stepper(table, alts=None, labels=("method", "image")):
         for k, name in enumerate(names):
             control += (
                 f'<label><input type="radio" name="{axis}" value="{k}"'
-                f"{'' if k else ' checked'}>{escape(str(name))}</label>"
+                f"{'' if k else ' checked'}>{escape(name)}</label>"
             )
         control += "</fieldset>\n"
     return Figure(control + "</form>\n" + body, f"stepper, {' x '.join(labels)}")

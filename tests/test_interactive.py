@@ -120,6 +120,17 @@ def test_stepper_has_words_for_every_cell():
     ]  # fmt: skip
 
 
+def test_stepper_shows_the_first_cell_without_script():
+    rows = re.findall(r'<div class="gdp-row"[^>]*>', build_stepper().data)
+    assert [" hidden" in row for row in rows] == [False, True, True, True]
+    assert build_stepper().data.count(" checked>") == 2
+
+
+def test_titles_may_be_numbers():
+    assert alts(slider({1: image(), 0.5: image()}, "t")) == ["t: 1", "t: 0.5"]
+    assert alts(stepper({1: {2: image()}})) == ["2, 1"]
+
+
 def test_words_are_escaped():
     title = 'a < b & "c"'
     for figure in (
@@ -152,6 +163,8 @@ BAD = {
     "no label": lambda: slider({"a": image()}, ""),
     "one channel": lambda: slider({"a": image()[:, :1]}, "t"),
     "two images in a batch": lambda: slider({"a": image().repeat(2, 1, 1, 1)}, "t"),
+    "bytes": lambda: slider({"a": (image() * 255).byte()}, "t"),
+    "nothing": lambda: slider({"a": None}, "t"),
     "nan": lambda: slider({"a": image() * float("nan")}, "t"),
     "an alt is missing": lambda: slider({"a": image(), "b": image()}, "t", {"a": "x"}),
     "an alt is empty": lambda: slider({"a": image()}, "t", {"a": ""}),
