@@ -215,6 +215,7 @@ def test_axe_finds_nothing_serious(page, axe, colours, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=colours)
     page.wait_for_function(f"document.documentElement.dataset.theme == '{colours}'")
+    page.wait_for_timeout(700)  # the theme makes wide code focusable 300 ms after a resize
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
