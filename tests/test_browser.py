@@ -1,0 +1,254 @@
+"""The built book in a real browser, with the network cut: what a reader gets from a memory stick.
+
+Needs a Chromium (CHROMIUM, or on the PATH) and _build/html from the README's first command.
+"""
+
+import functools
+import http.server
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+from urllib.request import url2pathname
+
+import pytest
+
+api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+HTML = Path(__file__).parents[1] / "_build" / "html"
+START = HTML / "index.html"  # only sends the reader on to the first page
+PAGES = [
+    str(path.relative_to(HTML))
+    for path in sorted(HTML.rglob("*.html"))
+    if path != START and path.parent.name != "_static"
+]
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+AXE = "axe-core@4.14.1"  # for these tests only: not a part of the book
+
+pytestmark = [
+    pytest.mark.skipif(not PAGES, reason="no built book in _build/html"),
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium: set CHROMIUM or put it on the PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
+    quiet += ["--disable-sync", "--no-first-run"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        quiet.append("--no-sandbox")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        yield browser
+        browser.close()
+
+
+def open_page(browser, address):
+    """A page that lists its complaints and its requests to other hosts, all of which fail."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    page.complaints, page.strangers = [], []
+
+    def on_request(request):
+        url = urlparse(request.url)
+        if url.scheme not in ("file", "data", "blob") and url.hostname != "127.0.0.1":
+            page.strangers.append(request.url)
+
+    context.route(re.compile(r"^(?!file:|data:|blob:|http://127\.0\.0\.1)"), lambda r: r.abort())
+    page.on("request", on_request)
+    page.on("console", lambda m: m.type == "error" and page.complaints.append(m.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(address)
+    page.evaluate("window.MathJax?.startup?.promise?.then(() => 0)")
+    return page
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, browser):
+    page = open_page(browser, (HTML / request.param).as_uri())
+    page.name = request.param
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory):
+    """The script of axe-core, kept in the user's cache between runs."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gdp-lite-tests"
+    script = cache / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        npm = shutil.which("npm")
+        if not npm:
+            pytest.skip(f"{AXE} is not in {cache}, and there is no npm to fetch it")
+        command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", cache, AXE]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if done.returncode or not script.is_file():
+            pytest.skip(f"npm could not fetch {AXE}: {done.stderr.strip()[-200:]}")
+    return script.read_text(encoding="utf-8")
+
+
+def test_loads_without_errors(page):
+    assert page.complaints == []
+
+
+def test_asks_no_other_host(page):
+    assert page.strangers == []
+
+
+def test_pictures_are_there_and_described(page):
+    broken = page.eval_on_selector_all(
+        "img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 99))"
+    )
+    assert broken == []
+    assert page.locator("img:not([alt])").count() == 0
+
+
+def test_maths_is_rendered(page):
+    """Every formula is set, without an error, and has its markup for screen readers."""
+    formulas = page.locator(".math").count()
+    assert page.locator(".math mjx-container").count() >= formulas
+    assert page.locator("mjx-merror, mjx-container [style*='color: red']").count() == 0
+    assert (
+        page.locator("mjx-container > mjx-assistive-mml > math").count()
+        == page.locator("mjx-container").count()
+    )
+    assert page.locator("mjx-container mjx-utext").count() == 0, "a character without a font"
+
+
+def test_nothing_is_wider_than_the_screen(page):
+    """Whatever is wide scrolls in itself: the page does not, and nothing is cut off."""
+    sticks_out = """() => {
+      const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) ||
+        e.matches('.bd-sidebar-primary, .bd-sidebar-secondary, .gdp-pair, mjx-assistive-mml') ||
+        scrolls(e.parentElement));
+      return [...document.querySelectorAll('.bd-main *')].filter(e =>
+        e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility() &&
+        !scrolls(e)).map(e => e.tagName + '.' + e.className).slice(0, 5)}"""
+    for width in (390, 1920, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(sticks_out) == []
+
+
+def test_internal_links_lead_somewhere(page):
+    links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+    for link in sorted(set(links)):
+        address, fragment = urldefrag(link)
+        if not address.startswith("file:"):
+            assert address.startswith("https://"), link
+            continue
+        target = Path(url2pathname(urlparse(address).path))
+        assert target.is_file(), link
+        if fragment:
+            text = target.read_text(encoding="utf-8")
+            assert re.search(f'(id|name)="{re.escape(unquote(fragment))}"', text), link
+
+
+SEEN = """f => [...f.querySelectorAll('img')].filter(i => i.checkVisibility())
+  .map(i => [i.src, getComputedStyle(i).clipPath, i.alt])"""
+
+
+def test_figures_move(page):
+    """Every one of them, by the keyboard and by the mouse, and says what it shows."""
+    for figure in page.locator("figure.gdp-live").all():
+        inputs = figure.locator("input")
+        states = [figure.evaluate(SEEN)]
+        inputs.first.focus()
+        page.keyboard.press("ArrowRight")
+        states.append(figure.evaluate(SEEN))
+        box = inputs.last.bounding_box()
+        inputs.last.click(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
+        states.append(figure.evaluate(SEEN))
+        pictures = [[picture[:2] for picture in state] for state in states]
+        assert all(old != new for old, new in itertools.combinations(pictures, 2))
+        words = [[alt for *_, alt in state if alt] for state in states]
+        assert all(words)
+        if figure.locator(".gdp-pair").count():
+            assert inputs.get_attribute("aria-valuetext").startswith("9")
+        else:
+            assert all(old != new for old, new in itertools.combinations(words, 2))
+        if figure.locator("output").count():
+            title = figure.locator("output").inner_text()
+            assert title == inputs.get_attribute("aria-valuetext")
+
+
+def test_the_start_page_sends_on(browser):
+    page = open_page(browser, (HTML / "book" / "index.html").as_uri())
+    first = page.title()
+    page.goto(START.as_uri())
+    page.wait_for_url("**/book/index.html")
+    assert page.title() == first
+    page.context.close()
+
+
+def test_a_reader_without_script_sees_the_first_picture(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((HTML / "book" / "index.html").as_uri())
+    assert page.locator("figure.gdp-live").count() >= 1, "the landing page has nothing to drag"
+    assert page.locator("figure.gdp-live img").first.is_visible()
+    context.close()
+
+
+def test_prints_dark_on_white_with_all_open(page):
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    page.emulate_media(color_scheme="dark", media="print")
+    page.wait_for_function("document.documentElement.dataset.theme == 'light'")
+    assert page.locator("details:not([open])").count() == 0
+    assert page.locator(".gdp-row:visible").count() == page.locator(".gdp-row").count()
+    page.emulate_media(color_scheme="dark", media="screen")
+    page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    assert page.locator("details[open]").count() == 0
+    page.emulate_media(color_scheme="light")
+
+
+@pytest.mark.parametrize(("colours", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_serious(page, axe, colours, width):
+    """On a desk in the light, on a phone in the dark."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=colours)
+    page.wait_for_function(f"document.documentElement.dataset.theme == '{colours}'")
+    page.wait_for_timeout(700)  # the theme makes wide code focusable 300 ms after a resize
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert [
+        f"{rule['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ] == []
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The book on a local address, as on the web."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=HTML)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("where", ["file", "server"])
+def test_search_finds_a_word(browser, request, where):
+    place = HTML.as_uri() if where == "file" else request.getfixturevalue("server")
+    page = open_page(browser, f"{place}/search.html?q=diffusion")
+    page.wait_for_selector("#search-results ul.search li a")
+    links = page.eval_on_selector_all("#search-results a", "all => all.map(a => a.href)")
+    assert any("book/index.html" in link for link in links)
+    assert page.complaints == []
+    assert page.strangers == []
+    page.context.close()
