@@ -18,7 +18,7 @@ from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
 from gdp_lite.results import save_results
 
-STRENGTHS = (0.6, 0.7, 0.8, 0.9)  # h as a multiple of sigma; the best lay inside at every sigma
+STRENGTHS = (0.3, 0.4, 0.5, 0.6, 0.7)  # h as a multiple of sigma
 
 
 def main():
@@ -41,7 +41,9 @@ def main():
                 )
                 row[h] = float(psnr(as_image(clean), x))
             scores.append(row)
+        # The best must lie inside the grid, or it is not tuned: the assertion says so.
         best = max(STRENGTHS, key=lambda h: np.mean([row[h] for row in scores]))
+        assert best not in (STRENGTHS[0], STRENGTHS[-1]), f"h = {best} sigma is at the edge"
         gap = np.array([row["prior"] - row[best] for row in scores])
         mean = {k: np.mean([row[k] for row in scores]) for k in ("noisy", "prior", best)}
         print(
