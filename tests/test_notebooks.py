@@ -43,7 +43,11 @@ def test_outputs_are_stored(path):
     for cell in cells(path, "code"):
         outputs, text = cell["outputs"], source(cell)
         where = f"cell {cell['id']}"
-        if re.search(r"^(print|show|slider|before_after|stepper|display|check_answer)\(|^ +print\(", text, re.M):
+        if re.search(
+            r"^(print|show|slider|before_after|stepper|display|check_answer)\(|^ +print\(",
+            text,
+            re.M,
+        ):
             assert outputs, f"{where} has lost its output"
         if re.search(r"^show\(", text, re.M):
             assert pictures(cell), f"{where} has lost its picture"

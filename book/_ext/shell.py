@@ -37,7 +37,8 @@ def leave_out_thebe(app, config):
     app.registry.css_files[:] = [f for f in app.registry.css_files if f[0] != "sphinx-thebe.css"]
 
 
-# Paper is white, and nobody can click on it: light colours, and every fold open.
+# Paper is white, and nobody can click on it: light colours, and every fold open. Nothing scrolls
+# there, either, and back on the screen it must be reachable by keyboard again.
 ON_PAPER = """matchMedia("print").addEventListener("change", event => {
   const root = document.documentElement.dataset;
   if (event.matches) { root.screenTheme = root.theme; root.theme = "light"; }
@@ -45,6 +46,7 @@ ON_PAPER = """matchMedia("print").addEventListener("change", event => {
   for (const fold of document.querySelectorAll("details"))
     if (event.matches && !fold.open) fold.open = fold.closedOnScreen = true;
     else if (!event.matches && fold.closedOnScreen) fold.open = fold.closedOnScreen = false;
+  dispatchEvent(new Event("resize"));  // the theme decides again what scrolls, for the keyboard
 });"""
 
 # file name pattern, what the theme or Sphinx writes, what works from file:// without an error
