@@ -15,7 +15,7 @@ TASKS = {
     "denoise": "remove sensor noise; its level is estimated unless --noise is given",
     "deblur": "undo a slight Gaussian blur, --blur pixels wide",
     "superres": "add the detail that block averaging by --factor removed; size stays",
-    "inpaint": "replace what is white in --mask",
+    "inpaint": "replace what is white in --mask, and nothing else",
 }
 
 
@@ -158,6 +158,8 @@ def _restore_photo(args):
     except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
         reason = (str(error) or "out of memory").splitlines()[0]
         raise ValueError(f"{args.photo} could not be restored on {device}: {reason}") from error
+    if mask is not None:  # what was not asked to be replaced stays as it was
+        restored = torch.where(mask == 1, photo.image, restored.cpu())
     check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
     write_photo(args.output, restored, photo)
     if not args.quiet:
