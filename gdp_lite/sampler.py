@@ -50,6 +50,7 @@ def algorithm_1(
     lambda1=1.0,
     lambda2=0.0,
     perceptual=None,
+    clip=True,
     generator=None,
     callback=None,
 ):
@@ -58,7 +59,9 @@ def algorithm_1(
     y: (B, 3, h, w), display range. s: gradient step; like the source's it is not normalised,
     so its best value depends on the degradation, the image's size and T. eta: learning rate
     of Phi, the degradation's parameters (0 leaves them). lambda1, lambda2, perceptual: see
-    `total_loss`. generator: a CPU generator for the noise.
+    `total_loss`. clip: keep x_{0|t} in [-1, 1]; the source does not, but line 3 multiplies a
+    trained network's error by 1 / sqrt(alpha_bar_t), 157 at t = 1000, and guidance then
+    diverges. generator: a CPU generator for the noise.
     Returns x_0, (B, 3, H, W), display range, not clipped. Raises ValueError where y does not
     fit the degradation, before the first network call.
 
@@ -74,6 +77,7 @@ def algorithm_1(
     for t in range(schedule.T, 0, -1):  # 2
         with torch.no_grad():
             x0_hat = predict_x0(x_t, t, prior.eps(x_t, t), schedule)  # 3: Eq. (5)
+            x0_hat = x0_hat.clamp(-1, 1) if clip else x0_hat
             mu_t = posterior_mean(x0_hat, x_t, t, schedule)  # 4: Eq. (4)
             sigma_t = posterior_std(t, schedule).to(x_t)  # 5
         with torch.enable_grad():
