@@ -39,10 +39,11 @@ def degradation_for(task, image, noise=None, blur=0.6, factor=2, mask=None):
     """
     if (mask is None) == (task == "inpaint"):
         raise ValueError("--task inpaint and --mask belong together: give both or neither")
-    coding = CODING_NOISE_DEBLUR if task == "deblur" else CODING_NOISE
-    if noise is not None:
-        noise = max(noise, ROUNDING_NOISE)
-    sigma = math.hypot(estimate_noise(image), coding) if noise is None else noise
+    if noise is None:
+        coding = CODING_NOISE_DEBLUR if task == "deblur" else CODING_NOISE
+        sigma = math.hypot(estimate_noise(image), coding)
+    else:
+        sigma = max(noise, ROUNDING_NOISE)
     if task == "denoise":
         return GaussianNoise(sigma), max(2 * sigma, 0.02)
     if task == "deblur":
@@ -55,7 +56,7 @@ def degradation_for(task, image, noise=None, blur=0.6, factor=2, mask=None):
 
 
 def pick_device(name):
-    """ "auto" is CUDA, Apple's MPS or the CPU, whichever comes first. Raises ValueError."""
+    """The device of that name; for "auto" CUDA, Apple's MPS or the CPU. Raises ValueError."""
     if name == "auto":
         if torch.cuda.is_available():
             return "cuda"
