@@ -28,7 +28,7 @@ from gdp_lite.tasks import estimate_noise
 
 def centre_crops(folder, size):
     """The centre size x size crop of every picture in a folder, by name."""
-    for path in sorted(Path(folder).glob("*.png")):
+    for path in sorted(p for p in Path(folder).iterdir() if p.suffix in (".png", ".jpg")):
         array = np.asarray(Image.open(path).convert("RGB"))
         top, left = (array.shape[0] - size) // 2, (array.shape[1] - size) // 2
         yield path.stem, from_uint8(array[top : top + size, left : left + size])

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import add_noise, to_model
@@ -78,9 +79,14 @@ class Photos:
         self.starts = counts.cumsum(0) - counts
         self.weights = torch.tensor(_weights(folder, kept), device=device)
 
-    def crops(self, count, size, generator):
-        """(count, 3, size, size) float32 crops in [0, 1], half of them mirrored."""
-        device = self.pixels.device
+    def crops(self, count, size, generator, zoom=1.0):
+        """(count, 3, size, size) float32 crops in [0, 1], half of them mirrored.
+
+        zoom: crops of round(size * zoom) pixels are shrunk to `size` (antialiased): the same
+        things at another distance.
+        """
+        device, shrunk = self.pixels.device, size
+        size = round(size * zoom)
         photo = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         place = torch.rand(count, 2, generator=generator, device=device)
         corner = (place * (self.sizes[photo] - size + 1)).long()
@@ -91,8 +97,10 @@ class Photos:
         columns = torch.where(mirrored, columns.flip(1), columns)
         width = self.sizes[photo, 1]
         flat = self.starts[photo, None, None] + rows[:, :, None] * width[:, None, None]
-        crops = self.pixels[flat + columns[:, None, :]]
-        return crops.permute(0, 3, 1, 2).float() / 255
+        crops = self.pixels[flat + columns[:, None, :]].permute(0, 3, 1, 2).float() / 255
+        if size == shrunk:
+            return crops
+        return functional.interpolate(crops, (shrunk, shrunk), mode="bilinear", antialias=True)
 
 
 def _weights(folder, paths):
@@ -151,7 +159,7 @@ def train(args):
     if args.threads:
         torch.set_num_threads(args.threads)
     schedule = linear_schedule()
-    photos = Photos(args.photos, max(args.crops), device)
+    photos = Photos(args.photos, round(max(args.crops) * max(args.zooms)), device)
     unet = build_unet(tuple(args.channels), args.layers).to(
         device, memory_format=torch.channels_last
     )
@@ -179,9 +187,10 @@ def train(args):
     progress = _progress(args, step, spent)
     while progress < 1:
         # Seeded by the step, so that a resumed run draws what an unbroken one would.
-        size = int(np.random.default_rng((args.seed, step)).choice(args.crops))
+        draw = np.random.default_rng((args.seed, step))
+        size, zoom = int(draw.choice(args.crops)), float(draw.choice(args.zooms))
         count = max(1, round(pixels / size**2))
-        x0 = to_model(photos.crops(count, size, generator))
+        x0 = to_model(photos.crops(count, size, generator, zoom))
         x0 = x0.contiguous(memory_format=torch.channels_last)
         t = draw_times(count, schedule.T, args.time_power, generator, device)
         eps = torch.randn(x0.shape, generator=generator, device=device)
@@ -224,6 +233,8 @@ def _check_options(args):
         raise ValueError(f"--crops must be multiples of {multiple} for {len(args.channels)} levels")
     if any(width < 8 or width % 8 for width in args.channels):
         raise ValueError("--channels must be multiples of 8")
+    if min(args.zooms) < 1:
+        raise ValueError("--zooms must be 1 or more: photos are shrunk, never enlarged")
     for name in ("minutes", "steps", "layers", "pixels", "lr", "time_power", "threads"):
         value = getattr(args, name)
         if value is not None and not value > 0:
@@ -289,6 +300,8 @@ def add_arguments(parser):
     parser.add_argument("--channels", type=int, nargs="+", default=[32, 64, 128, 128])
     parser.add_argument("--layers", type=int, default=1, help="residual blocks a resolution")
     parser.add_argument("--crops", type=int, nargs="+", default=[48, 64, 96], help="crop sizes")
+    zooms = "crops are taken this many times larger and shrunk"
+    parser.add_argument("--zooms", type=float, nargs="+", default=[1.0], help=zooms)
     parser.add_argument("--pixels", type=int, help="pixels in a batch (24576; on CUDA 786432)")
     parser.add_argument("--lr", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--time-power", type=float, default=2.0, help="t = T u^power, u uniform")

@@ -41,6 +41,15 @@ def folder(tmp_path):
     return photos
 
 
+def test_zoomed_crops_show_more_of_the_photo(folder):
+    """Shrunk by two, the rows of the ramp lie twice as far apart, away from the edges."""
+    photos = Photos(folder, 16)
+    crops = photos.crops(20, 8, torch.Generator().manual_seed(0), zoom=2.0) * 255
+    assert crops.shape == (20, 3, 8, 8)
+    steps = crops[:, 0].diff(dim=1)[:, 2:-2]
+    assert torch.allclose(steps, torch.full_like(steps, 10.0), atol=1e-3)
+
+
 def test_crops_are_whole_pieces_of_photos(folder):
     photos = Photos(folder, 16)
     crops = (photos.crops(400, 16, torch.Generator().manual_seed(0)) * 255).round().int()

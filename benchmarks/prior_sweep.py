@@ -1,0 +1,102 @@
+"""The prior's design, one choice at a time: the same minutes of training for each.
+
+    python benchmarks/prior_sweep.py --shared ../shared --work FOLDER --minutes 6 --threads 1
+
+Trains every variant of VARIANTS from scratch for the same time on the same processor, then
+scores it on photos held back from training (the first 48 of train/val, centre 128 x 128):
+one-step denoising at sigma 15, 25, 50 of 255, the difference from the base paired by photo
+with its standard error, and the time of one 256 x 256 call (fp32, two threads, best of five).
+Writes gdp_lite/results/prior_sweep.csv. A variant whose run is in FOLDER is not trained again.
+On equal time a larger network sees fewer photos; that is the question asked here, not which
+network is best when there is no limit.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from first_restoration import centre_crops, one_call
+
+from gdp_lite.metrics import psnr
+from gdp_lite.prior import load_prior
+from gdp_lite.results import save_results
+
+VARIANTS = {
+    "base": "",
+    "base, other seed": "--seed 1",
+    "2 blocks a level": "--layers 2",
+    "widths 32 64 128 256": "--channels 32 64 128 256",
+    "widths 64 64 128 128": "--channels 64 64 128 128",
+    "3 levels, 32 64 128": "--channels 32 64 128",
+    "t = T u": "--time-power 1",
+    "t = T u^3": "--time-power 3",
+    "crops 32 64 96": "--crops 32 64 96",
+    "zooms 1, 1.5, 2": "--zooms 1 1.5 2",
+}
+SIGMAS = (15, 25, 50)
+
+
+def scores(prior, crops):
+    """PSNR of one call for each sigma: an array of shape (sigmas, photos)."""
+    rows = []
+    for sigma in SIGMAS:
+        generator = torch.Generator().manual_seed(sigma)
+        noisy = [x + sigma / 255 * torch.randn(x.shape, generator=generator) for x in crops]
+        pairs = zip(noisy, crops, strict=True)
+        rows.append([float(psnr(one_call(y, sigma / 255, prior), x)) for y, x in pairs])
+    return np.array(rows)
+
+
+def seconds(prior):
+    """Best of five calls at 256 x 256 on two threads."""
+    x, found = torch.zeros(1, 3, 256, 256), []
+    torch.set_num_threads(2)
+    with torch.no_grad():
+        for _ in range(6):
+            began = time.monotonic()
+            prior.eps(x, 100)
+            found.append(time.monotonic() - began)
+    return min(found[1:])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", default="../shared", help="folder with train/photos, train/val")
+    parser.add_argument("--work", required=True, help="folder for the runs")
+    parser.add_argument("--minutes", type=float, default=6)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    crops = [x for _, x in centre_crops(f"{args.shared}/train/val", 128)][:48]
+    rows, base = [], None
+    for name, options in VARIANTS.items():
+        run = Path(args.work) / name.replace(" ", "_").replace(",", "")
+        command = [sys.executable, "-m", "gdp_lite", "train", *options.split()]
+        command += ["--photos", f"{args.shared}/train/photos", "--out", str(run)]
+        command += ["--minutes", str(args.minutes), "--threads", str(args.threads)]
+        if not (run / "log.csv").exists():
+            subprocess.run([*command, "--every", "100000"], check=True)
+        prior = load_prior(run / "prior")
+        torch.set_num_threads(args.threads)
+        found = scores(prior, crops)
+        base = found if base is None else base
+        gap = found - base
+        row = {"variant": name, "options": options}
+        row["steps"] = int((run / "log.csv").read_text().splitlines()[-1].split(",")[0])
+        row["millions"] = sum(p.numel() for p in prior.unet.parameters()) / 1e6
+        row["call_256_s"] = seconds(prior)
+        for sigma, mine, extra in zip(SIGMAS, found, gap, strict=True):
+            row[f"psnr_{sigma}"] = float(mine.mean())
+            row[f"gap_{sigma}"] = float(extra.mean())
+            row[f"se_{sigma}"] = float(extra.std(ddof=1) / len(extra) ** 0.5)
+        rows.append(row)
+        print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
+    save_results("prior_sweep", rows)
+
+
+if __name__ == "__main__":
+    main()
