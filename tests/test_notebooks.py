@@ -135,3 +135,17 @@ def test_the_table_of_contents_names_every_notebook():
     toc = (BOOK.parent / "_toc.yml").read_text()
     for path in NOTEBOOKS:
         assert f"book/{path.relative_to(BOOK).with_suffix('')}" in toc
+
+
+def test_the_page_of_run_times_knows_every_notebook_and_version():
+    """Where it fails, run `python benchmarks/run_times.py` again."""
+    page = (BOOK / "run_times.md").read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        assert f"({path.name})" in page
+    names, _, values = (
+        [word.strip() for word in line.strip("|").split("|")]
+        for line in page[page.index("| Python") :].splitlines()[:3]
+    )
+    pins = (BOOK.parent / "requirements.txt").read_text()
+    for name, value in zip(names[1:], values[1:], strict=True):
+        assert f"{name}=={value}" in pins.splitlines()
