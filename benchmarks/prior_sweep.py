@@ -1,11 +1,13 @@
 """The prior's design, one choice at a time: the same minutes of training for each.
 
-    python benchmarks/prior_sweep.py --shared ../shared --work FOLDER --minutes 6 --threads 1
+    python benchmarks/prior_sweep.py --shared ../shared --work FOLDER --start PRIOR --threads 1
 
-Trains every variant of VARIANTS from scratch for the same time on the same processor, then
-scores it on photos held back from training (the first 48 of train/val, centre 128 x 128):
-one-step denoising at sigma 15, 25, 50 of 255, the difference from the base paired by photo
-with its standard error, and the time of one 256 x 256 call (fp32, two threads, best of five).
+Trains every variant of VARIANTS for the same time on the same processor: what concerns the
+network from scratch, what concerns its training from the weights of PRIOR, where the seed
+matters less. Then scores it on photos held back from training (the first 48 of train/val,
+centre 128 x 128): one-step denoising at sigma 15, 25, 50 of 255, the difference from the base
+paired by photo with its standard error, and the time of one 256 x 256 call (fp32, two
+threads, best of five).
 Writes gdp_lite/results/prior_sweep.csv. A variant whose run is in FOLDER is not trained again.
 On equal time a larger network sees fewer photos; that is the question asked here, not which
 network is best when there is no limit.
@@ -25,17 +27,24 @@ from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
 from gdp_lite.results import save_results
 
+# Every group's first variant is what the others of the group are compared with.
 VARIANTS = {
-    "base": "",
-    "base, other seed": "--seed 1",
-    "2 blocks a level": "--layers 2",
-    "widths 32 64 128 256": "--channels 32 64 128 256",
-    "widths 64 64 128 128": "--channels 64 64 128 128",
-    "3 levels, 32 64 128": "--channels 32 64 128",
-    "t = T u": "--time-power 1",
-    "t = T u^3": "--time-power 3",
-    "crops 32 64 96": "--crops 32 64 96",
-    "zooms 1, 1.5, 2": "--zooms 1 1.5 2",
+    "from scratch": {
+        "base": "",
+        "base, other seed": "--seed 1",
+        "2 blocks a level": "--layers 2",
+        "widths 32 64 128 256": "--channels 32 64 128 256",
+        "widths 64 64 128 128": "--channels 64 64 128 128",
+        "3 levels, 32 64 128": "--channels 32 64 128",
+    },
+    "continued": {
+        "base": "",
+        "base, other seed": "--seed 1",
+        "t = T u": "--time-power 1",
+        "t = T u^3": "--time-power 3",
+        "crops 32 64 96": "--crops 32 64 96",
+        "zooms 1, 1.5, 2": "--zooms 1 1.5 2",
+    },
 }
 SIGMAS = (15, 25, 50)
 
@@ -67,25 +76,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", default="../shared", help="folder with train/photos, train/val")
     parser.add_argument("--work", required=True, help="folder for the runs")
+    parser.add_argument("--start", required=True, help="prior that the second group continues")
     parser.add_argument("--minutes", type=float, default=6)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     crops = [x for _, x in centre_crops(f"{args.shared}/train/val", 128)][:48]
-    rows, base = [], None
-    for name, options in VARIANTS.items():
-        run = Path(args.work) / name.replace(" ", "_").replace(",", "")
+    rows, bases = [], {}
+    for group, name, options in ((g, n, o) for g, v in VARIANTS.items() for n, o in v.items()):
+        run = Path(args.work) / f"{group} {name}".replace(" ", "_").replace(",", "")
         command = [sys.executable, "-m", "gdp_lite", "train", *options.split()]
         command += ["--photos", f"{args.shared}/train/photos", "--out", str(run)]
         command += ["--minutes", str(args.minutes), "--threads", str(args.threads)]
+        if group == "continued":
+            command += ["--start", args.start]
         if not (run / "log.csv").exists():
             subprocess.run([*command, "--every", "100000"], check=True)
         prior = load_prior(run / "prior")
         torch.set_num_threads(args.threads)
         found = scores(prior, crops)
-        base = found if base is None else base
-        gap = found - base
-        row = {"variant": name, "options": options}
+        gap = found - bases.setdefault(group, found)
+        row = {"group": group, "variant": name, "options": options}
         row["steps"] = int((run / "log.csv").read_text().splitlines()[-1].split(",")[0])
         row["millions"] = sum(p.numel() for p in prior.unet.parameters()) / 1e6
         row["call_256_s"] = seconds(prior)

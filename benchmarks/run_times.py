@@ -43,9 +43,9 @@ The book is built and tested with exactly the versions in `requirements.txt`; th
 |---|{line}|
 | {python} | {versions} |
 
-The package itself accepts a wide range (`pyproject.toml`), so that Colab's own versions stay as they are.
-A test runs every chapter with the versions of diffusers (0.39) and ipywidgets (7.7) that Colab had in
-August 2026.
+The package itself accepts a wide range (`pyproject.toml`), so that Colab's own versions stay as
+they are. A test runs every chapter with the versions of diffusers (0.39) and ipywidgets (7.7) that
+Colab had in August 2026.
 """
 
 

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import add_noise, to_model
-from gdp_lite.prior import save_pipeline
+from gdp_lite.prior import load_prior, save_pipeline
 from gdp_lite.schedule import linear_schedule
 from gdp_lite.tasks import pick_device
 
@@ -160,9 +160,10 @@ def train(args):
         torch.set_num_threads(args.threads)
     schedule = linear_schedule()
     photos = Photos(args.photos, round(max(args.crops) * max(args.zooms)), device)
-    unet = build_unet(tuple(args.channels), args.layers).to(
-        device, memory_format=torch.channels_last
-    )
+    unet = build_unet(tuple(args.channels), args.layers)
+    if args.start:
+        _start_from(unet, args)
+    unet = unet.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(unet).requires_grad_(False)
     optimiser = torch.optim.AdamW(
         unet.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0, fused=True
@@ -244,6 +245,14 @@ def _check_options(args):
             raise ValueError(f"{folder} is no folder")
 
 
+def _start_from(unet, args):
+    """Copy the weights of an already trained prior of the same shape."""
+    try:
+        unet.load_state_dict(load_prior(args.start).unet.state_dict())
+    except RuntimeError as error:  # weights of another shape
+        raise ValueError(f"{args.start} holds another network than {_network(args)}") from error
+
+
 def _network(args):
     return {"channels": list(args.channels), "layers": args.layers}
 
@@ -295,6 +304,8 @@ def add_arguments(parser):
     parser.add_argument("--photos", required=True, help="folder of training photos")
     parser.add_argument("--val", help="folder of photos for the validation loss")
     parser.add_argument("--out", required=True, help="folder of the run; resumed if it exists")
+    start = "prior whose weights to begin with, instead of random ones: folder or hub id"
+    parser.add_argument("--start", help=start)
     parser.add_argument("--minutes", type=float, default=90, help="length, resumed time included")
     parser.add_argument("--steps", type=int, help="length in steps instead of minutes")
     parser.add_argument("--channels", type=int, nargs="+", default=[32, 64, 128, 128])

@@ -222,6 +222,18 @@ def test_impossible_options_are_one_line(folder, tmp_path, capsys, options, mess
     assert error.count("\n") == 1
 
 
+def test_training_starts_from_a_prior(folder, tmp_path, capsys):
+    """With a learning rate of nearly nothing, the weights it began with come out."""
+    command = ["train", "--photos", str(folder), *SMALL, "--steps", "1"]
+    assert main([*command, "--out", str(tmp_path / "one"), "--seed", "5"]) == 0
+    again = [*command, "--start", str(tmp_path / "one" / "prior"), "--lr", "1e-12"]
+    assert main([*again, "--out", str(tmp_path / "two")]) == 0
+    one, two = (load_prior(tmp_path / name / "prior").unet.state_dict() for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert main([*again, "--out", str(tmp_path / "three"), "--channels", "16", "16"]) == 2
+    assert "another network" in capsys.readouterr().err
+
+
 def test_another_network_does_not_resume(folder, tmp_path, capsys):
     command = ["train", "--photos", str(folder), "--out", str(tmp_path), *SMALL, "--steps", "1"]
     assert main(command) == 0
