@@ -1,9 +1,10 @@
 """Pictures for the chapters: rows of images with short titles."""
 
 import io
+from pathlib import Path
 
 import matplotlib.pyplot as plt
-from IPython.display import Image
+from IPython.display import SVG, Image
 
 
 def show(pictures, columns=None, width=9.0):
@@ -32,3 +33,12 @@ def show(pictures, columns=None, width=9.0):
     figure.savefig(file, format="jpeg", dpi=84, pil_kwargs={"quality": 84})
     plt.close(figure)
     return Image(file.getvalue(), format="jpeg")
+
+
+def source_figure(number):
+    """Figure 1 or 2 of the source, redrawn, as SVG for the last line of a cell.
+
+    Raises FileNotFoundError for another number.
+    """
+    file = Path(__file__).parent / "figures" / f"figure_{number}.svg"
+    return SVG(file.read_text(encoding="utf-8"))
