@@ -59,7 +59,7 @@ def card():
     for sigma in sorted({row["sigma"] for row in scores}):
         rows = [row for row in scores if row["sigma"] == sigma]
         mean = {name: np.mean([row[name] for row in rows]) for name in ("noisy", "prior", *methods)}
-        line = f"| {sigma:.0f} | {mean['noisy']:.2f} | **{mean['prior']:.2f}** |"
+        line = f"| {sigma:.0f} | {mean['noisy']:.2f} | {mean['prior']:.2f} |"
         for name in methods:
             line += f" {mean[name]:.2f} ({differences(rows, name)}) |"
         denoising.append(line)

@@ -2,7 +2,9 @@
 
     python benchmarks/prior_samples.py --shared ../shared
 
-Draws 16 images of 64 x 64 pixels by Eq. (3), all 1000 steps, fixed seed. Then searches all
+Draws 16 images of 64 x 64 pixels by Eq. (4), all 1000 steps, fixed seed, with x_{0|t} clipped
+to the range of images in every step, as is usual: without it the network's errors at large t
+grow into saturated colours. Then searches all
 64 x 64 patches of all training photos, and their mirror images, for the one nearest to each.
 The distance is the root-mean-square difference divided by the standard deviation of the image
 searched for, so that a flat patch of its mean colour is at distance 1. Two controls: patches of
@@ -19,7 +21,7 @@ import torch
 from PIL import Image
 
 from gdp_lite.capture import from_uint8, to_uint8
-from gdp_lite.diffusion import ancestral_step, to_display
+from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0, to_display
 from gdp_lite.prior import load_prior
 from gdp_lite.results import FOLDER, save_results
 
@@ -34,7 +36,9 @@ def draw(prior):
     x_t = torch.randn(COUNT, 3, SIZE, SIZE, generator=generator)
     for t in range(prior.schedule.T, 0, -1):
         noise = torch.randn(x_t.shape, generator=generator)
-        x_t = ancestral_step(x_t, t, prior.eps(x_t, t), noise, prior.schedule)
+        x0_hat = predict_x0(x_t, t, prior.eps(x_t, t), prior.schedule).clamp(-1, 1)
+        mean = posterior_mean(x0_hat, x_t, t, prior.schedule)
+        x_t = mean + float(posterior_std(t, prior.schedule)) * noise
     return to_display(x_t).clamp(0, 1)
 
 

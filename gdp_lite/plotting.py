@@ -17,9 +17,9 @@ def show(pictures, columns=None, width=9.0):
     rows = -(-len(pictures) // columns)
     height, wide = next(iter(pictures.values())).shape[-2:]
     cell = width / columns
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, rows * (cell * height / wide + 0.3)), squeeze=False
-    )
+    size = (width, rows * (cell * height / wide + 0.3))
+    # Not tight_layout: it forgets the titles of axes that are switched off.
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
     for axis, (title, image) in zip(axes.flat, pictures.items(), strict=False):
@@ -28,7 +28,6 @@ def show(pictures, columns=None, width=9.0):
             image.detach().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), interpolation="nearest"
         )
         axis.set_title(title, fontsize=10)
-    figure.tight_layout(pad=0.4)
     file = io.BytesIO()
     figure.savefig(file, format="jpeg", dpi=84, pil_kwargs={"quality": 84})
     plt.close(figure)
