@@ -8,17 +8,27 @@ range [0, 1] but never clipped, so that linear ones stay linear:
     prox(x, y, rho) argmin_z ||A z - y||^2 + rho ||z - x||^2, what the practical sampler calls
     sigma           standard deviation of the noise added after A, display range
     simulate(x)     A(x) + sigma * noise, for training and test data
+    phi()           the learnable Phi by name, each in its own unit and range
+    randomise()     Phi at random, as the source's Algorithm 1 starts
+    initialise(y)   Phi guessed from the photo
 
 The learnable Phi of the source are the module's parameters. Names follow deepinv.
 """
+
+from functools import reduce
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from gdp_lite.solve import conjugate_gradients, per_image
+
 
 class Degradation(nn.Module):
     """Base class: the noise, and what follows from ``A`` and ``A_adjoint`` alone."""
+
+    linear = True  # A is linear; an affine or bent one says False, and `prox` then differentiates
+    pointwise = False  # each number of A(x) depends on the same number of x alone
 
     def __init__(self, sigma=0.0):
         super().__init__()
@@ -48,32 +58,103 @@ class Degradation(nn.Module):
         """A first image from the measurement, for the sampler's warm start; the size of x."""
         return y
 
-    def prox(self, x, y, rho, iterations=20, tolerance=1e-4):
-        """argmin_z ||A z - y||^2 + rho ||z - x||^2, for a linear A, by conjugate gradients.
+    def phi(self):
+        """Phi by name, detached, as it enters A: in its unit and range, see `gdp_lite.phi`."""
+        names = [name for name, _ in self.named_parameters()]
+        names = [n.replace("parametrizations.", "").removesuffix(".original") for n in names]
+        return {n: reduce(getattr, n.split("."), self).detach().clone() for n in names}
 
-        x: (B, 3, H, W); y: a measurement; rho >= 0. Solves (A^T A + rho) d = A^T (y - A x)
-        for the correction d = z - x, starting at 0, so that rho = 0 gives the nearest
-        solution to x. Stops at `tolerance` times the first residual's norm.
+    def randomise(self, generator=None):
+        """Draw Phi at random, before its range is imposed: N(0, 1/4). Returns the degradation."""
+        with torch.no_grad():
+            for raw in self.parameters():
+                raw.copy_(0.5 * torch.randn(raw.shape, generator=generator))
+        return self
+
+    def initialise(self, y):
+        """Set Phi to a guess from the photo y, where there is one; returns the degradation."""
+        return self
+
+    def prox(self, x, y, rho, iterations=20, tolerance=1e-4):
+        """argmin_z ||A z - y||^2 + rho ||z - x||^2.
+
+        x: (B, 3, H, W); y: a measurement; rho >= 0. For a linear A conjugate gradients solve
+        (A^T A + rho) d = A^T (y - A x) for the correction d = z - x, starting at 0, so that
+        rho = 0 gives the nearest solution to x; they stop at `tolerance` times the first
+        residual's norm. Else a local minimum: damped Newton steps, in every pixel by itself
+        or, where pixels mix, damped Gauss-Newton steps with conjugate gradients inside, until a
+        step gains less than the share sqrt(`tolerance`): enough within a sampler.
         """
-        residual = self.A_adjoint(y - self.A(x))
-        correction = torch.zeros_like(x)
-        direction = residual
-        power = residual.square().sum()
-        stop = tolerance**2 * power
-        for _ in range(iterations):
-            if power <= stop:
+        if not self.linear:
+            if self.pointwise:
+                return self._prox_of_pixels(x, y, rho)
+            return self._prox_of_images(x, y, rho, iterations, tolerance)
+        right = self.A_adjoint(y - self.A(x))
+        return x + conjugate_gradients(
+            lambda z: self.A_adjoint(self.A(z)) + rho * z, right, iterations, tolerance
+        )
+
+    def _prox_of_pixels(self, x, y, rho, steps=20):
+        """Newton steps in each pixel, from x and from `start`: where A clips, x may be stuck."""
+        best, least = x, torch.full_like(x, torch.inf)
+        for z in (x, self.start(y)):
+            image, slope, value = self._at_pixels(z, x, y, rho)
+            damping = torch.zeros_like(x)
+            for _ in range(steps):
+                downhill = slope * (y - image) + rho * (x - z)
+                step = downhill / ((slope.square() + rho) * (1 + damping) + 1e-30)
+                if bool((step.abs() < 1e-5).all()):
+                    break
+                trial = z + step
+                new_image, new_slope, new_value = self._at_pixels(trial, x, y, rho)
+                better = new_value < value
+                z, image = torch.where(better, trial, z), torch.where(better, new_image, image)
+                slope = torch.where(better, new_slope, slope)
+                value = torch.where(better, new_value, value)
+                damping = torch.where(better, damping / 8, 4 * damping + 1)
+            best = torch.where(value < least, z, best)
+            least = torch.minimum(value, least)
+        return best
+
+    def _at_pixels(self, z, x, y, rho):
+        """A(z), its derivative, and what `prox` minimises, pixel by pixel."""
+        image, pull = torch.func.vjp(self.A, z)
+        value = (image - y).square() + rho * (z - x).square()
+        return image, pull(torch.ones_like(image))[0], value
+
+    def _prox_of_images(self, x, y, rho, iterations, tolerance, steps=8):
+        """Gauss-Newton steps, solved to a tenth, each image with a damping of its own."""
+
+        def objective(z, image):
+            return per_image((image - y).square()) + rho * per_image((z - x).square())
+
+        z, damping = x, x.new_zeros(len(x), 1, 1, 1)
+        image, pull = torch.func.vjp(self.A, z)
+        value = objective(z, image)
+        for _ in range(steps):
+            # J v, by differentiating u -> J^T u, which is linear, once more.
+            push = torch.func.vjp(lambda u, pull=pull: pull(u)[0], torch.zeros_like(image))[1]
+
+            def apply(v, pull=pull, push=push, damping=damping):
+                return pull(push(v)[0])[0] + (rho + damping) * v
+
+            right = pull(y - image)[0] + rho * (x - z)
+            trial = z + conjugate_gradients(apply, right, iterations, 0.1)
+            trial_value = objective(trial, self.A(trial))
+            better = trial_value < value
+            damping = torch.where(better, damping / 8, 8 * damping + 0.05)
+            z, gained = torch.where(better, trial, z), (value - trial_value) / value
+            value = torch.minimum(value, trial_value)
+            if bool((torch.where(better, gained <= tolerance**0.5, damping > 3)).all()):
                 break
-            image = self.A_adjoint(self.A(direction)) + rho * direction
-            step = power / (direction * image).sum()
-            correction = correction + step * direction
-            residual = residual - step * image
-            previous, power = power, residual.square().sum()
-            direction = residual + power / previous * direction
-        return x + correction
+            image, pull = torch.func.vjp(self.A, z)
+        return z
 
 
 class GaussianNoise(Degradation):
     """Noise alone: y = x + sigma n. Table 1, first row (H = I)."""
+
+    pointwise = True
 
     def A(self, x):
         return x
@@ -229,6 +310,8 @@ class Inpainting(Degradation):
     mask: 1 where the pixel is kept, 0 where it is missing; (H, W) or (B, 1, H, W).
     """
 
+    pointwise = True
+
     def __init__(self, mask, sigma=0.0):
         super().__init__(sigma)
         mask = torch.as_tensor(mask).float()
@@ -277,6 +360,8 @@ class Exposure(Degradation):
     The simplest degradation whose Phi is not known. Affine, of the form H x + M of Table 1.
     """
 
+    linear, pointwise = False, True
+
     def __init__(self, gain=1.0, offset=0.0, sigma=0.0):
         super().__init__(sigma)
         self.gain = nn.Parameter(torch.tensor(float(gain)))
@@ -310,6 +395,8 @@ class Compose(Degradation):
             raise ValueError("only the last of composed degradations may have noise")
         super().__init__(stages[-1].sigma)
         self.stages = nn.ModuleList(stages)
+        self.linear = all(stage.linear for stage in stages)
+        self.pointwise = all(stage.pointwise for stage in stages)
 
     def A(self, x):
         for stage in self.stages:
@@ -320,6 +407,23 @@ class Compose(Degradation):
         for stage in reversed(self.stages):
             y = stage.A_adjoint(y)
         return y
+
+    def simulate(self, x, generator=None):
+        for stage in self.stages[:-1]:
+            x = stage.A(x)
+        return self.stages[-1].simulate(x, generator)
+
+    def randomise(self, generator=None):
+        for stage in self.stages:
+            stage.randomise(generator)
+        return self
+
+    def initialise(self, y):
+        """Each stage from the photo as it was before the stages after it, roughly."""
+        for stage in reversed(self.stages):
+            stage.initialise(y)
+            y = stage.start(y).detach()
+        return self
 
     def check_measurement(self, y):
         self.stages[-1].check_measurement(y)

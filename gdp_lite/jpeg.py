@@ -1,0 +1,185 @@
+"""JPEG as a map that can be differentiated, with the tables and subsampling of the file itself.
+
+As libjpeg does it: RGB to YCbCr, chroma averaged, 8 x 8 cosine transforms, division by the
+quantisation table and rounding; back with "fancy" (triangle) upsampling. Every other rounding
+to 8 bits is modelled, too, so that with real rounding the result is Pillow's to a level or two.
+"""
+
+import io
+import math
+
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from gdp_lite.degradations import Degradation
+
+_TO_YCC = torch.tensor(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.168735892, -0.331264108, 0.5],
+        [0.5, -0.418687589, -0.081312411],
+    ],
+    dtype=torch.float64,
+)
+_SAMPLING = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2), "4:4:0": (2, 1)}
+_k = torch.arange(8, dtype=torch.float64)
+_DCT = torch.cos(math.pi / 8 * _k[:, None] * (_k + 0.5)) / 2
+_DCT[0] /= math.sqrt(2)
+
+
+class JPEG(Degradation):
+    """Encode and decode. Known: nothing is learned, the file tells its tables.
+
+    luma, chroma: (8, 8) quantisation tables, 1..255, rows of rising vertical frequency; chroma
+    None for a grey file. subsampling: "4:4:4", "4:2:2", "4:2:0" or "4:4:0". rounding:
+    "straight-through" rounds for real, with the gradient of no rounding; "smooth"
+    quantises by v - sin(2 pi v) / (2 pi), with its true gradient; "none" loses only chroma.
+    sigma: noise that was there before encoding. Images of any size, repeated at the edges.
+    """
+
+    linear = False
+
+    def __init__(self, luma, chroma, subsampling="4:2:0", rounding="straight-through", sigma=0.0):
+        super().__init__(sigma)
+        if subsampling not in _SAMPLING:
+            raise ValueError(f"subsampling is one of {', '.join(_SAMPLING)}, not {subsampling!r}")
+        if rounding not in ("straight-through", "smooth", "none"):
+            raise ValueError(f"rounding is straight-through, smooth or none, not {rounding!r}")
+        self.sampling, self.rounding = _SAMPLING[subsampling], rounding
+        tables = [t for t in (luma, chroma, chroma) if t is not None]
+        tables = torch.stack([torch.as_tensor(t, dtype=torch.float64).view(8, 8) for t in tables])
+        if not bool((tables >= 1).all()):
+            raise ValueError("quantisation tables hold numbers of 1 and more")
+        self.register_buffer("tables", tables)
+
+    @classmethod
+    def from_file(cls, file, **options):
+        """From the headers of a JPEG, a path or an open file; nothing is decoded.
+
+        Raises ValueError where it is no JPEG of one or three (YCbCr) channels.
+        """
+        with Image.open(file) as picture:
+            layers = getattr(picture, "layer", [])
+            if picture.format != "JPEG" or len(layers) not in (1, 3):
+                raise ValueError(f"no grey or colour JPEG: {picture.format}, {len(layers)} layers")
+            if len(layers) == 3 and picture.info.get("adobe_transform") == 0:
+                raise ValueError("this JPEG stores RGB, not YCbCr")
+            tables = [picture.quantization[layer[3]] for layer in layers]
+        if len(layers) == 1:
+            return cls(tables[0], None, "4:4:4", **options)
+        factors = {(layers[0][2] / c[2], layers[0][1] / c[1]) for c in layers[1:]}
+        names = [n for n, factor in _SAMPLING.items() if factors == {factor}]
+        if not names or tables[1] != tables[2]:
+            raise ValueError("a JPEG with unusual sampling or chroma tables is not supported")
+        return cls(tables[0], tables[1], names[0], **options)
+
+    @classmethod
+    def from_quality(cls, quality, subsampling="4:2:0", **options):
+        """With the tables that Pillow writes at this quality, 1..95."""
+        if not 1 <= quality <= 95 or subsampling not in ("4:4:4", "4:2:2", "4:2:0"):
+            raise ValueError(f"no quality from 1 to 95 and subsampling: {quality, subsampling}")
+        file = io.BytesIO()
+        settings = {"quality": quality, "subsampling": subsampling}
+        Image.new("RGB", (8, 8)).save(file, "JPEG", **settings)
+        return cls.from_file(file, **options)
+
+    def A(self, x):
+        size = x.shape[-2:]
+        planes = []
+        blocks = self._blocks(x, self._round)
+        for number, (values, table) in enumerate(zip(blocks, self.tables.to(x), strict=True)):
+            values = self._quantise(values * table, table)
+            plane = _join(_DCT.to(x).T @ values @ _DCT.to(x)) + 128
+            plane = self._round(plane).clamp(0, 255)
+            plane = self._upsample(plane, size) if number else plane
+            planes.append(plane[..., : size[0], : size[1]])
+        planes += [torch.full_like(planes[0], 128)] * (3 - len(planes))
+        shift = torch.tensor([0, 128, 128]).to(x).view(3, 1, 1)
+        colours = torch.linalg.inv(_TO_YCC).to(x)
+        rgb = torch.einsum("ij,bjhw->bihw", colours, torch.cat(planes, 1) - shift)
+        return self._round(rgb).clamp(0, 255) / 255
+
+    def prox(self, x, y, rho):
+        """To x's nearest coefficients among those that the file's rounding makes y's.
+
+        A file names an interval for each coefficient, not a value. The distance to these
+        intervals, in YCbCr, replaces ||A z - y||, of which rounding leaves no useful slope:
+        z = x + (projection - x) / (1 + rho). So z = x wherever x would make the same file.
+        """
+        planes = []
+        code = zip(self._blocks(x), self._blocks(y), self.tables.to(x), strict=True)
+        for number, (mine, file, table) in enumerate(code):
+            nearest = torch.clamp(mine, file.round() - 0.5, file.round() + 0.5)
+            plane = _join(_DCT.to(x).T @ ((nearest - mine) * table) @ _DCT.to(x))
+            rows, columns = self.sampling if number else (1, 1)
+            plane = plane.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
+            planes.append(plane[..., : x.shape[-2], : x.shape[-1]])
+        planes += [torch.zeros_like(planes[0])] * (3 - len(planes))
+        colours = torch.linalg.inv(_TO_YCC).to(x)
+        rgb = torch.einsum("ij,bjhw->bihw", colours, torch.cat(planes, 1)) / 255
+        return x + rgb / (1 + rho)
+
+    def _blocks(self, x, rounded=lambda v: v):
+        """Coefficients in units of the table, before their rounding: [(B, 1, n, m, 8, 8), ...]."""
+        rows, columns = self.sampling
+        bottom, right = -x.shape[-2] % (8 * rows), -x.shape[-1] % (8 * columns)
+        x = functional.pad(255 * x.clamp(0, 1), (0, right, 0, bottom), mode="replicate")
+        shift = torch.tensor([0, 128, 128]).to(x).view(3, 1, 1)
+        ycc = rounded(torch.einsum("ij,bjhw->bihw", _TO_YCC.to(x), rounded(x)) + shift)
+        blocks = []
+        for number, table in enumerate(self.tables.to(x)):
+            plane = ycc[:, number : number + 1]
+            if number and rows * columns > 1:
+                # libjpeg rounds a half down and up in turn, along the rows.
+                turn = torch.arange(plane.shape[-1] // columns, device=x.device) % 2 - 0.5
+                turn = turn / (rows * columns) if columns > 1 else 0 * turn + 0.25
+                plane = functional.avg_pool2d(plane, self.sampling)
+                plane = rounded(plane + turn.to(x))
+            blocks.append(_DCT.to(x) @ _split(plane - 128) @ _DCT.to(x).T / table)
+        return blocks
+
+    def _upsample(self, plane, size):
+        """Chroma back to (H, W): each pixel 3/4 of the nearest and 1/4 of the next sample."""
+        rows, columns = self.sampling
+        plane = plane[..., : -(-size[0] // rows), : -(-size[1] // columns)]
+        for axis, factor in ((-2, rows), (-1, columns)):
+            if factor == 1:
+                continue
+            n = torch.arange(plane.shape[axis], device=plane.device)
+            before = plane.index_select(axis, (n - 1).clamp(min=0))
+            after = plane.index_select(axis, (n + 1).clamp(max=len(n) - 1))
+            pair = torch.stack([0.75 * plane + 0.25 * before, 0.75 * plane + 0.25 * after])
+            plane = pair.movedim(0, axis).flatten(axis - 1, axis)
+        # Halves are again rounded up and down in turn.
+        turn = torch.arange(2, device=plane.device).to(plane) - 0.5
+        if columns == 2:
+            turn = -turn / 16 if rows == 2 else turn / 4
+            plane = plane + turn.repeat(plane.shape[-1] // 2)
+        elif rows == 2:
+            plane = plane + (turn / 4).repeat(plane.shape[-2] // 2)[:, None]
+        return self._round(plane)
+
+    def _round(self, value):
+        """To 8 bits, where rounding is real: half a level, not worth a smooth model."""
+        if self.rounding == "straight-through":
+            return value + (value.round() - value).detach()
+        return value
+
+    def _quantise(self, value, table):
+        if self.rounding == "smooth":
+            value = value / table
+            return table * (value - torch.sin(2 * math.pi * value) / (2 * math.pi))
+        # libjpeg's transform keeps eighths, so halves are frequent; they go away from 0.
+        return table * self._round(self._round(8 * value) / 8 / table * (1 + 1e-6))
+
+
+def _split(plane):
+    """(B, 1, H, W) -> (B, 1, H / 8, W / 8, 8, 8)."""
+    return plane.unfold(-2, 8, 8).unfold(-2, 8, 8)
+
+
+def _join(blocks):
+    """The inverse of `_split`."""
+    batch, one, rows, columns = blocks.shape[:4]
+    return blocks.transpose(-3, -2).reshape(batch, one, 8 * rows, 8 * columns)

@@ -1,0 +1,214 @@
+"""Exposure, clipping, gamma, contrast, linear light; colour casts and the channel mean."""
+
+import math
+
+import pytest
+import torch
+from exact import normal
+from operators import SIZES, adjoint_mismatch, fit, gradients_agree, photo, prox_slope, wild
+
+from gdp_lite.colour import ColourCast, ColourMatrix, Decolorize
+from gdp_lite.degradations import Compose, GaussianBlur
+from gdp_lite.light import (
+    Clip,
+    Contrast,
+    Gamma,
+    LinearLight,
+    SmoothExposure,
+    linear_to_srgb,
+    srgb_to_linear,
+)
+from gdp_lite.phi import assign
+
+
+def bent():
+    """Every degradation of light, and the learnable colour ones, with Phi away from the default."""
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "exposure": SmoothExposure(0.4, (5, 4), channels=3).randomise(generator),
+        "gamma": Gamma(2.2),
+        "gamma, brighter": Gamma(0.5),
+        "contrast": Contrast(0.5),
+        "light": LinearLight(SmoothExposure(0.3)),
+        "over-exposed": LinearLight(Compose(SmoothExposure(1.5), Clip())),
+        "cast in light": LinearLight(ColourCast((1.3, 1.0, 0.7))),
+        "matrix in light": LinearLight(ColourMatrix((1.3, 1.0, 0.7), 0.05)),
+        "blur in light": LinearLight(GaussianBlur(5, 1.0)),
+        "cast": ColourCast((1.2, 1.1, 0.7)),
+        "matrix": ColourMatrix().randomise(generator),
+        "gamma, contrast": Compose(Gamma(1.4), Contrast(0.7)),
+    }
+
+
+def test_srgb_is_the_standards():
+    """IEC 61966-2-1: middle grey 0.5 is 0.2140 of the light; back and forth to 1e-7."""
+    assert float(srgb_to_linear(torch.tensor(0.5).double())) == pytest.approx(0.21404114, abs=1e-8)
+    x = torch.linspace(-0.2, 1.5, 2001).double().requires_grad_()
+    torch.testing.assert_close(linear_to_srgb(srgb_to_linear(x)), x, rtol=0, atol=1e-7)
+    assert bool(torch.autograd.grad(srgb_to_linear(x).sum(), x)[0].isfinite().all())
+    light = torch.linspace(-0.2, 1.5, 2001).double().requires_grad_()
+    assert bool(torch.autograd.grad(linear_to_srgb(light).sum(), light)[0].isfinite().all())
+
+
+@pytest.mark.parametrize("name", bent())
+def test_gradients(name):
+    assert gradients_agree(bent()[name].double())
+
+
+@pytest.mark.parametrize("rho", [0.01, 1.0])
+@pytest.mark.parametrize("name", sorted(set(bent()) - {"over-exposed"}))
+def test_prox_is_a_minimum(name, rho):
+    """Closed forms and Newton in each pixel to rounding, Gauss-Newton to 1%; without kinks."""
+    degradation = bent()[name].double()
+    y = degradation(photo(37, 53, 2, seed=1)).detach() + 0.02 * normal(2, 3, 37, 53)
+    exact = degradation.pointwise or not isinstance(degradation, LinearLight)
+    bound, settings = (1e-5, {}) if exact else (1e-2, {"tolerance": 1e-8})
+    assert prox_slope(degradation, photo(37, 53, 2), y, rho, **settings) < bound
+
+
+@pytest.mark.parametrize("name", ["over-exposed", "gamma", "light"])
+def test_prox_of_a_pixel_is_the_best_of_all(name):
+    """Against all values of a fine grid: clipping makes two valleys, x may lie in the wrong one."""
+    degradation = bent()[name].double()
+    x, y = torch.rand(2, 1, 3, 6, 6, generator=torch.Generator().manual_seed(0)).double()
+    y[0, :, 0] = 1.0
+    with torch.no_grad():
+        z = degradation.prox(x, y, 0.05)
+
+        def loss(z):
+            return (degradation(z) - y).square() + 0.05 * (z - x).square()
+
+        grid = torch.stack([loss(torch.full_like(x, v)) for v in torch.linspace(-0.5, 1.5, 801)])
+        assert bool((loss(z) <= grid.min(0).values + 1e-6).all())
+
+
+def test_clip_and_its_prox():
+    clip, x = Clip(), torch.linspace(-1, 2, 61).double().view(1, 1, 1, -1)
+    assert torch.equal(clip(x), x.clamp(0, 1))
+    for value in (0.0, 0.4, 1.0):
+        y = torch.full_like(x, value)
+        z = clip.prox(x, y, 0.1)
+
+        def loss(z, y=y):
+            return (clip(z) - y).square() + 0.1 * (z - x).square()
+
+        grid = torch.stack([loss(torch.full_like(x, v)) for v in torch.linspace(-1.2, 2.2, 1701)])
+        assert bool((loss(z) <= grid.min(0).values + 1e-9).all())
+
+
+def test_the_chapters_exposure_is_a_composition():
+    """decode, times 2^stops, clip, encode: book/what_goes_wrong.ipynb."""
+    x = photo(20, 30)
+    light = (srgb_to_linear(x) * 2.0**1.5).clamp(0, 1)
+    over = LinearLight(Compose(SmoothExposure(2.0**1.5), Clip()))
+    torch.testing.assert_close(over(x), linear_to_srgb(light), rtol=0, atol=1e-6)
+    torch.testing.assert_close(Gamma(2.2)(x), x**2.2, rtol=0, atol=1e-6)
+    torch.testing.assert_close(Contrast(0.45)(x), 0.5 + 0.45 * (x - 0.5), rtol=0, atol=1e-6)
+
+
+def test_smooth_offset_is_smooth_and_in_range():
+    exposure = SmoothExposure(grid=(4, 6)).double()
+    assign(exposure, "offset", 0.3)
+    flat = exposure.M(photo(37, 53)).detach()
+    torch.testing.assert_close(flat, torch.full((1, 37, 53), 0.3).double(), rtol=0, atol=1e-6)
+    wild(exposure, 3)
+    offset = exposure.M(photo(512, 300)).detach()
+    assert float(offset.abs().max()) <= 0.5 + 1e-12
+    bend = offset.diff(n=2, dim=-1).abs().max()  # a grid cell is 100 pixels wide
+    assert 0 < float(bend) < 4 * 0.5 / 100**2 * 1.01
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ranges_hold_for_any_raw_value(seed):
+    assert 1 / 64 <= float(wild(SmoothExposure(), seed)["gain"]) <= 64
+    assert 0.1 <= float(wild(Gamma(), seed)["exponent"]) <= 10
+    assert 0.05 <= float(wild(Contrast(), seed)["contrast"]) <= 20
+    matrix = ColourMatrix()
+    phi = wild(matrix, seed)
+    assert float(phi["gains"].mean()) == pytest.approx(1, abs=1e-6)
+    assert float(phi["gains"].min()) >= 0
+    assert float(phi["leak"].abs().max()) <= 0.24
+    rows = matrix.matrix.detach().sum(1)
+    torch.testing.assert_close(rows, phi["gains"])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("make", [Decolorize, ColourCast, ColourMatrix])
+def test_adjoint(make, size):
+    degradation = make().double().randomise(torch.Generator().manual_seed(0))
+    assert adjoint_mismatch(degradation, size) < 1e-14
+
+
+def test_decolorize_is_a_projection_with_an_exact_prox():
+    degradation, x = Decolorize(), photo(37, 53, 2)
+    y = degradation(x)
+    assert y.shape == x.shape
+    torch.testing.assert_close(degradation(y), y)
+    torch.testing.assert_close(y[:, 0], x.mean(1))
+    assert prox_slope(degradation, photo(37, 53, 2, seed=1), y, 0.1) < 1e-12
+
+
+RECOVER = {
+    "exposure": SmoothExposure(0.4),
+    "gamma": Gamma(1.8),
+    "contrast": Contrast(0.6),
+    "cast": ColourCast((1.3, 1.0, 0.7)),
+    "matrix": ColourMatrix((1.3, 1.0, 0.7), 0.05),
+    "over-exposed": LinearLight(Compose(SmoothExposure(1.6), Clip())),
+    "dark and yellow": LinearLight(Compose(ColourCast((1.3, 1.0, 0.7)), SmoothExposure(0.2))),
+}
+
+
+@pytest.mark.parametrize("name", RECOVER)
+def test_phi_is_found_from_pairs(name):
+    """With the scene known, gradient descent from a random start finds Phi to 1%."""
+    degradation = RECOVER[name].double()
+    truth, x = degradation.phi(), photo(24, 32, 2) + 0.1 * normal(2, 3, 24, 32)
+    y = degradation(x).detach()
+    degradation.randomise(torch.Generator().manual_seed(1))
+    found = fit(degradation, x, y, steps=150)
+    for key, value in truth.items():
+        if "offset" not in key:  # M's control points beyond the corners hardly show in a photo
+            torch.testing.assert_close(found[key], value, rtol=0.01, atol=0.01)
+    torch.testing.assert_close(degradation(x).detach(), y, rtol=0, atol=0.01)
+
+
+def test_guesses_from_the_photo():
+    """The anchors are a mean of 0.45 and a grey world: a photo that has them is left alone."""
+    x = photo(40, 60)
+    x = x * 0.45 / x.mean((2, 3), keepdim=True)
+    for make, key, value in (
+        (lambda: SmoothExposure(0.3), "gain", 0.3),
+        (lambda: Gamma(2.0), "exponent", 2.0),
+        (lambda: ColourCast((1.2, 1.0, 0.8)), "gains", (1.2, 1.0, 0.8)),
+        (lambda: ColourMatrix((1.2, 1.0, 0.8), 0.1), "gains", (1.2, 1.0, 0.8)),
+    ):
+        y = make()(x).detach()
+        guess = make().randomise(torch.Generator().manual_seed(0)).initialise(y).phi()[key]
+        torch.testing.assert_close(guess, torch.tensor(value), rtol=0.1, atol=0)
+    dark = LinearLight(SmoothExposure(0.25))
+    guess = float(LinearLight(SmoothExposure()).initialise(dark(x).detach()).phi()["inner.gain"])
+    assert guess == pytest.approx(0.25, rel=0.35)
+    both = Compose(ColourCast(), Gamma()).initialise(Gamma(2.0)(x).detach())
+    assert float(both.phi()["stages.1.exponent"]) == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SmoothExposure(0.0), "between"),
+        (lambda: SmoothExposure(grid=(3, 4)), "4 x 4"),
+        (lambda: SmoothExposure(math.nan), "between"),
+        (lambda: Gamma(20.0), "between"),
+        (lambda: Contrast(-1.0), "between"),
+        (lambda: ColourCast((1.0, 1.0)), "three gains"),
+        (lambda: ColourCast((2.0, 2.0, 2.0)), "mean 1"),
+        (lambda: ColourCast((3.0, 0.5, -0.5)), "positive"),
+        (lambda: ColourMatrix(leak=0.3), "0.24"),
+        (lambda: LinearLight(GaussianBlur(3, 1.0, sigma=0.1)), "encoding"),
+        (lambda: ColourCast().check_measurement(torch.zeros(1, 1, 4, 4)), "three channels"),
+    ],
+)
+def test_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

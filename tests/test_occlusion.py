@@ -1,0 +1,136 @@
+"""Occlusion with content: known, and found in the photo."""
+
+import pytest
+import torch
+from operators import SIZES, adjoint_mismatch, fit, gradients_agree, photo, prox_slope, wild
+from skimage import data
+
+from gdp_lite.capture import from_uint8, through_jpeg
+from gdp_lite.degradations import Inpainting
+from gdp_lite.occlusion import (
+    BlindOcclusion,
+    Occlusion,
+    box_mask,
+    find_overlay,
+    scratch_mask,
+    text_mask,
+)
+from gdp_lite.phi import assign
+
+YELLOW = torch.tensor([1.0, 0.9, 0.2])
+PHOTOS = {
+    "astronaut": from_uint8(data.astronaut()[:256, :256]),
+    "cat": from_uint8(data.chelsea()[:256, :320]),
+    "coffee": from_uint8(data.coffee()[:256, :320]),
+    "rocket": from_uint8(data.rocket()[:256, :320]),
+}
+
+
+def overlap(found, truth):
+    """Intersection over union of what two masks cover."""
+    return float(((found == 0) & (truth == 0)).sum() / ((found == 0) | (truth == 0)).sum())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_occlusion(size):
+    mask = box_mask(*size, 1, 2, 4, 6)
+    degradation, x = Occlusion(mask, YELLOW), photo(*size, 2)
+    y = degradation(x)
+    assert torch.equal(y[..., mask == 1], x[..., mask == 1])
+    assert torch.equal(y[0, :, 1, 2], YELLOW.double())
+    assert adjoint_mismatch(Inpainting(mask), size) < 1e-14
+    linear = degradation(x) - degradation(torch.zeros_like(x))
+    torch.testing.assert_close(linear, degradation.A_adjoint(x))
+    assert prox_slope(degradation, photo(*size, 2, seed=1), y, 0.1) < 1e-12
+    assert torch.equal(
+        Occlusion(mask, photo(*size, 1, seed=3))(x)[..., mask == 1], x[..., mask == 1]
+    )
+    assert degradation.start(y).isfinite().all()
+
+
+def test_blind_gradients_prox_range_and_recovery():
+    blind = BlindOcclusion((6, 7)).double().randomise(torch.Generator().manual_seed(0))
+    assert gradients_agree(blind)
+    x = photo(6, 7, 2)
+    assert prox_slope(blind, x, photo(6, 7, 2, seed=1), 0.1) < 1e-12
+    for seed in range(4):
+        phi = wild(blind, seed)
+        assert all(0 <= float(v.min()) <= float(v.max()) <= 1 for v in phi.values())
+    x = torch.rand(4, 3, 6, 7, generator=torch.Generator().manual_seed(0)).double()
+    truth = BlindOcclusion((6, 7)).double()
+    assign(truth, "colour", YELLOW)
+    with torch.no_grad():
+        truth.parametrizations.mask.original[:, 2:4, 1:5] = -3.0
+    y = truth(x).detach()
+    found = fit(BlindOcclusion((6, 7)).double(), x, y, steps=150)
+    for key, value in truth.phi().items():
+        torch.testing.assert_close(found[key], value, rtol=0, atol=0.01)
+
+
+FOUND = [(name, colour) for name in PHOTOS for colour in (YELLOW, torch.ones(3))]
+FOUND += [("cat", torch.zeros(3)), ("coffee", torch.zeros(3))]  # the others have black themselves
+
+
+@pytest.mark.parametrize(("name", "colour"), FOUND)
+def test_text_is_found(name, colour):
+    """The mask is grown by a pixel: it should cover nearly all, and half of it may be margin."""
+    x = PHOTOS[name]
+    mask = text_mask(*x.shape[-2:], "HOLIDAY", 48, (10, 150))
+    found, seen = find_overlay(Occlusion(mask, colour)(x))
+    assert float(found[mask == 0].mean()) < 0.02
+    assert overlap(found, mask) > 0.5
+    torch.testing.assert_close(seen, colour, atol=1 / 255, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["cat", "rocket"])
+def test_text_is_found_through_jpeg(name):
+    x = PHOTOS[name]
+    mask = text_mask(*x.shape[-2:], "HOLIDAY", 48, (10, 150))
+    y = through_jpeg(Occlusion(mask, torch.ones(3))(x), 90)
+    found, _ = find_overlay(y, tolerance=16 / 255, grow=2)
+    assert float(found[mask == 0].mean()) < 0.02
+    assert overlap(found, mask) > 0.4
+    box = box_mask(*x.shape[-2:], 40, 50, 90, 120)
+    y = through_jpeg(Occlusion(box, torch.tensor([0.0, 1.0, 0.0]))(x), 90)
+    found, _ = find_overlay(y, tolerance=16 / 255, grow=2)
+    assert overlap(found, box) > 0.8
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_clean_photo_has_no_overlay(name):
+    mask, colour = find_overlay(PHOTOS[name])
+    assert colour is None
+    blind = BlindOcclusion(mask.shape).initialise(PHOTOS[name])
+    assert float(blind.phi()["mask"].min()) > 0.99
+    assert bool((mask == 1).all())
+
+
+def test_masks():
+    mask = box_mask(20, 30, 5, 6, 10, 12)
+    assert float((1 - mask).sum()) == 30
+    text = text_mask(40, 200, "HOLIDAY", 24)
+    assert set(text.unique().tolist()) == {0, 1}
+    assert 0.02 < float(1 - text.mean()) < 0.4
+    scratches = scratch_mask(100, 120, 5, 1.5, torch.Generator().manual_seed(0))
+    again = scratch_mask(100, 120, 5, 1.5, torch.Generator().manual_seed(0))
+    assert torch.equal(scratches, again)
+    assert 0.005 < float(1 - scratches.mean()) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Occlusion(torch.ones(4, 4) / 2, YELLOW), "0 .missing. and 1"),
+        (lambda: Occlusion(torch.ones(4, 4), torch.ones(2)), "colour of 3"),
+        (lambda: box_mask(5, 5, 3, 3, 3, 4), "no box"),
+        (lambda: find_overlay(torch.zeros(2, 3, 8, 8)), "one photo"),
+        (lambda: BlindOcclusion((4, 4)).check_measurement(torch.zeros(1, 3, 4, 5)), "mask"),
+        (
+            lambda: Occlusion(torch.ones(4, 4), YELLOW).check_measurement(torch.zeros(1, 3, 4, 5)),
+            "mask",
+        ),
+    ],
+)
+def test_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
