@@ -29,7 +29,7 @@ class Step:
     number, steps: 1..steps and their count. t: the time that was left behind.
     x_t: the state at t, model range. x0_hat: x_{0|t}, display range.
     loss: what the sampler minimises, at x0_hat, a float: the total loss in Algorithm 1, the
-    fidelity loss in `restore`. phi: the degradation's parameters by name.
+    fidelity loss in `restore`. phi: the degradation's parameters by name, each in its own unit.
     """
 
     number: int
@@ -93,7 +93,7 @@ def algorithm_1(
         if callback is not None:
             number = schedule.T - t + 1
             image = to_display(x0_hat.detach())
-            callback(Step(number, schedule.T, t, x_t, image, loss.item(), _values(degradation)))
+            callback(Step(number, schedule.T, t, x_t, image, loss.item(), degradation.phi()))
         x_t = x_prev
     return to_display(x_t)  # 9
 
@@ -162,7 +162,7 @@ def restore(
         if callback is not None:
             with torch.no_grad():
                 loss = fidelity_loss(y, degradation(x0_hat)).item()
-            callback(Step(number, len(times), t, x_t, x0_hat, loss, _values(degradation)))
+            callback(Step(number, len(times), t, x_t, x0_hat, loss, degradation.phi()))
     return x0
 
 
@@ -178,7 +178,3 @@ def _fit_phi(optimiser, y, degradation, x0_hat, steps=5):
 def _noise(size, like, generator):
     """Standard normal noise, drawn on the CPU so that a seed gives the same noise everywhere."""
     return torch.randn(size, generator=generator, dtype=like.dtype).to(like.device)
-
-
-def _values(degradation):
-    return {name: p.detach().clone() for name, p in degradation.named_parameters()}

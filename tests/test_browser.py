@@ -156,6 +156,9 @@ SEEN = """f => [...f.querySelectorAll('img')].filter(i => i.checkVisibility())
 
 def test_figures_move(page):
     """Every one of them, by the keyboard and by the mouse, and says what it shows."""
+    folds = page.locator("details:not([open])").element_handles()
+    for fold in folds:  # a figure may be a folded answer
+        fold.evaluate("e => e.open = true")
     for figure in page.locator("figure.gdp-live").all():
         inputs = figure.locator("input")
         states = [figure.evaluate(SEEN)]
@@ -176,6 +179,8 @@ def test_figures_move(page):
         if figure.locator("output").count():
             title = figure.locator("output").inner_text()
             assert title == inputs.get_attribute("aria-valuetext")
+    for fold in folds:
+        fold.evaluate("e => e.open = false")
 
 
 def test_the_start_page_sends_on(browser):

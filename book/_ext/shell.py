@@ -64,6 +64,8 @@ MENDED = [
     # Labels that hide the words on the button from those who speak or hear them.
     ("*.html", r'(<button class="btn search-button-field[^>]*) aria-label="Search"', r"\1"),
     ("*.html", r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    # A list for screen readers whose entries are not marked as its items.
+    ("references.html", '<div role="list" class="citation-list">', '<div class="citation-list">'),
     # The search's excerpts are fetched page by page, which a browser forbids between files.
     ("documentation_options.js", "SUMMARY: true", 'SUMMARY: location.protocol !== "file:"'),
 ]
