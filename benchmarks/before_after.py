@@ -22,7 +22,7 @@ def main():
     x = from_uint8(data.chelsea()[20:212, 90:346])
     y = capture(x, GaussianBlur(9, 1.0), 15 / 255, 92, generator)
     assumed = GaussianBlur(9, 1.0, estimate_noise(y))
-    restored = restore(y, assumed, load_prior(), generator=generator)
+    restored = restore(y, assumed, load_prior(), generator=generator).image
     print(f"photo {float(psnr(y, x)):.1f} dB, restored {float(psnr(restored, x)):.1f} dB")
     both = Image.fromarray(to_uint8(torch.cat([y, restored], dim=3)))
     both = both.resize((both.width * 2, both.height * 2), Image.Resampling.NEAREST)

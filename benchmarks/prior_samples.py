@@ -2,15 +2,14 @@
 
     python benchmarks/prior_samples.py --shared ../shared
 
-Draws 16 images of 64 x 64 pixels by Eq. (4), all 1000 steps, fixed seed, with x_{0|t} clipped
-to the range of images in every step, as is usual: without it the network's errors at large t
-grow into saturated colours. Then searches all
-64 x 64 patches of all training photos, and their mirror images, for the one nearest to each.
-The distance is the root-mean-square difference divided by the standard deviation of the image
-searched for, so that a flat patch of its mean colour is at distance 1. Two controls: patches of
-photos that were never trained on (train/val), which cannot be copies, and training patches
-under noise of 10 of 255, which are. Writes gdp_lite/results/prior_samples.jpg, .csv.
-About 20 minutes on two cores.
+Draws 16 images of 64 x 64 pixels by Eq. (4), all 1000 steps, fixed seed, with x_{0|t} clipped to
+the range of images in every step, as is usual: without it the network's errors at large t grow into
+saturated colours. Then searches all 64 x 64 patches of all training photos, and their mirror
+images, for the one nearest to each. The distance is the root-mean-square difference divided by the
+standard deviation of the image searched for around its mean colour, so that a flat patch of that
+colour is at distance 1. Two controls: patches of photos that were never trained on (train/val),
+which cannot be copies, and training patches under noise of 10 of 255, which are. Writes
+gdp_lite/results/prior_samples.jpg, .csv. About 20 minutes on two cores.
 """
 
 import argparse
@@ -72,7 +71,8 @@ def nearest(patches, folder):
         energy = correlate(spectrum(photo.square()), of_ones)[:, :height, :width]
         least = torch.minimum(least, (energy - 2 * products).flatten(1).min(1)[0])
     squared = (least + patches.square().flatten(1).sum(1)).clamp(min=0)
-    distance = (squared / patches[0].numel()).sqrt() / patches.flatten(1).std(1)
+    spread = patches.var((2, 3)).mean(1).sqrt()  # around the mean colour
+    distance = (squared / patches[0].numel()).sqrt() / spread
     return torch.minimum(*distance.chunk(2))
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from gdp_lite.degradations import Degradation, GaussianBlur
+from gdp_lite.kernel_search import coarse_to_fine_kernel
 from gdp_lite.phi import Between, CentredKernel, assign, learn
 
 
@@ -66,7 +67,9 @@ class Blur(Degradation):
 class BlindBlur(Blur):
     """Blur with an unknown kernel. Phi: ``kernel``, (size, size), see `CentredKernel`.
 
-    size: odd. kernel: the first guess; a Gaussian of width size / 8 pixels.
+    size: odd, larger than the kernel. kernel: the first guess, (size, size); a Gaussian of width
+    size / 8. `initialise` wants 2 size pixels or more, ValueError else, and large photos: a crop
+    of 128 x 128 came back better, one of 40 x 64 much worse than it was.
     """
 
     def __init__(self, size=15, kernel=None, sigma=0.0):
@@ -76,11 +79,10 @@ class BlindBlur(Blur):
             raise ValueError(f"a {size} x {size} kernel is needed, not {tuple(kernel.shape)}")
         learn(self, "kernel", kernel, CentredKernel())
 
-    def initialise(self, y):
-        """A Gaussian of the width that `estimate_blur_width` sees."""
-        size = self.kernel.shape[0]
-        assign(self, "kernel", gaussian_kernel(size, min(estimate_blur_width(y), size / 4)))
-        return self
+    def initialise(self, y, sigma=None, generator=None):
+        """The kernel that the photo's edges tell, `coarse_to_fine_kernel`, which is then held."""
+        assign(self, "kernel", coarse_to_fine_kernel(y, len(self.kernel)))
+        return self.requires_grad_(False)
 
 
 class BlindGaussianBlur(GaussianBlur):
@@ -101,29 +103,34 @@ class BlindGaussianBlur(GaussianBlur):
         taps = torch.arange(self.size, dtype=torch.float64, device=self.width.device)
         return (-0.5 * ((taps - self.size // 2) / self.width.double()) ** 2).softmax(0)
 
-    def initialise(self, y):
-        width = estimate_blur_width(y)
-        assign(self, "width", min(max(width, 0.3), 0.9 * self.size / 4))
-        return self
+    def initialise(self, y, sigma=None, generator=None):
+        """The width of `estimate_blur_width`, which is then held: least squares on x_{0|t} move
+        it away from the truth, because x_{0|t} is too smooth (benchmarks/blind.py)."""
+        width = estimate_blur_width(y, self.sigma if sigma is None else sigma)
+        assign(self, "width", min(max(width, 0.21), 0.9 * self.size / 4))
+        return self.requires_grad_(False)
 
 
 def gaussian_kernel(size, width):
-    """(size, size), standard deviation `width` pixels."""
+    """(size, size) float64, sum 1, standard deviation `width` pixels; size odd."""
     line = GaussianBlur(size, width).kernel
     return torch.outer(line, line)
 
 
 def motion_kernel(length, angle=0.0):
-    """A straight, even movement over `length` pixels, at `angle` degrees, counter-clockwise."""
-    if not 0 < length < math.inf:
-        raise ValueError(f"the length of a movement must be positive, got {length}")
+    """A straight, even movement over `length` pixels, at `angle` degrees, counter-clockwise.
+
+    A kernel (n, n), n odd, float64, sum 1, as all below. ValueError for a length of 0 or less.
+    """
+    if not 0 < length < math.inf or not math.isfinite(angle):
+        raise ValueError(f"the length of a movement must be positive, got {length} at {angle}")
     turn = math.radians(angle)
     along = torch.linspace(-length / 2, length / 2, 64 * math.ceil(length) + 1).double()
     return _splat(torch.stack([-math.sin(turn) * along, math.cos(turn) * along], 1))
 
 
 def random_motion_kernel(length=15.0, generator=None):
-    """A hand's path: its velocity wanders; scaled to fit into a square of side `length`."""
+    """A hand's path: its velocity wanders; scaled to fit into a square of side `length` pixels."""
     if not 0 < length < math.inf:
         raise ValueError(f"the length of a movement must be positive, got {length}")
     push = torch.randn(400, 2, generator=generator, dtype=torch.float64)
@@ -143,19 +150,78 @@ def defocus_kernel(radius):
     return kernel / kernel.sum()
 
 
-def estimate_blur_width(y, reblur=1.0):
-    """Width in pixels of the Gaussian that blurs the sharpest edges of y, (B, C, H, W); a float.
+# Mean over the 1,380 training photos: the fall of a photo's spectrum, its spread from photo to
+# photo, and the width of the blur that lens, demosaicking and scaling leave in a sharp one.
+FALL, FALL_SPREAD, OWN_WIDTH = 2.3, 0.45, 0.33
 
-    An edge of width w, blurred again by r, has a slope sqrt(1 + (r / w)^2) times less (Zhuo and
-    Sim 2011). The median over the steepest 2% of the pixels: noise makes it too small, a photo
-    without a sharp edge too large. Within about 25% on photos; 0.3 to 10.
+
+def estimate_blur_width(y, sigma=0.0):
+    """Width in pixels of the Gaussian that blurred y, (B, C, H, W); a float in [0.05, 10].
+
+    sigma: standard deviation of the noise in y. Whittle's likelihood of the spectrum: at angular
+    frequency w the power of a photo, mean over its channels, has the mean
+    a w^-b exp(-(width^2 + OWN_WIDTH^2) w^2) + floor, b ~ N(FALL, FALL_SPREAD^2), a and the floor,
+    from sigma^2 upwards, anything: a JPEG has one. Where the floor hides everything, the least
+    is returned. Kernels need not be Gaussian: their second moment is what is found. ValueError
+    below 16 pixels.
     """
-    grey = y.detach().mean(1, keepdim=True).double()
-    soft = GaussianBlur(2 * math.ceil(4 * reblur) + 1, reblur)(grey)
-    slopes = [torch.hypot(*torch.gradient(z, dim=(-2, -1))).flatten() for z in (grey, soft)]
-    steep = slopes[0] >= slopes[0].quantile(0.98) if slopes[0].numel() < 2**24 else slopes[0] > 0.1
-    ratio = float((slopes[0][steep] / slopes[1][steep].clamp(min=1e-12)).median())
-    return min(max(reblur / math.sqrt(max(ratio**2 - 1, 1e-6)), 0.3), 10.0)
+    if y.ndim != 4 or not bool(y.isfinite().all()):
+        raise ValueError(f"photos (B, C, H, W), finite, are needed, got {tuple(y.shape)}")
+    if min(y.shape[-2:]) < 16:
+        raise ValueError(f"at least 16 x 16 pixels are needed, got {tuple(y.shape[-2:])}")
+    omega, power, count = _radial_spectrum(y)
+    least = max(sigma, 0.3 / 255) ** 2  # 8 bits leave that much
+
+    def minus_log(log_a, b, log_width, log_floor):
+        width = log_width.exp().clamp(0.05, 10)
+        fall = log_a - b * omega.log() - (width**2 + OWN_WIDTH**2) * omega**2
+        mean = fall.exp() + least * (1 + log_floor.exp())
+        prior = 0.5 * ((b - FALL) / FALL_SPREAD) ** 2
+        return 0.5 * (count * (power / mean + mean.log())).sum() + prior
+
+    found = []
+    for width in (0.3, 1.0, 3.0):  # the likelihood may have several maxima
+        log_a = (power[:4].log() + FALL * omega[:4].log() + width**2 * omega[:4] ** 2).mean()
+        raw = [float(v) for v in (log_a, FALL, math.log(width), -2.0)]
+        raw = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in raw]
+        optimiser = torch.optim.LBFGS(raw, max_iter=60, line_search_fn="strong_wolfe")
+
+        def closure(raw=raw, optimiser=optimiser):
+            optimiser.zero_grad()
+            loss = minus_log(*raw) / len(omega)
+            loss.backward()
+            return loss
+
+        with torch.enable_grad():
+            optimiser.step(closure)
+        with torch.no_grad():
+            found.append((float(minus_log(*raw)), float(raw[2].exp())))
+    return min(max(min(found)[1], 0.05), 10.0)
+
+
+def _radial_spectrum(y, bins=64):
+    """Rings of equal width in log frequency -> angular frequency, mean power, independent numbers.
+
+    Of the mirrored image, so that its edges make no cross. White noise of variance v in every
+    channel has power v.
+    """
+    grey = y.detach().double().mean(1)
+    grey = torch.cat([grey, grey.flip(-1)], -1)
+    grey = torch.cat([grey, grey.flip(-2)], -2)
+    height, width = grey.shape[-2:]
+    power = torch.fft.rfft2(grey).abs().square().mean(0) * y.shape[1] / (height * width)
+    rows = torch.fft.fftfreq(height, dtype=torch.float64, device=y.device)[:, None]
+    columns = torch.fft.rfftfreq(width, dtype=torch.float64, device=y.device)
+    omega = (2 * math.pi * torch.hypot(rows, columns)).flatten()
+    low = 8 * math.pi / min(height, width)
+    keep = (omega > low) & (omega < math.pi)
+    omega, power = omega[keep], power.flatten()[keep]
+    ring = ((omega / low).log() / math.log(math.pi / low) * bins).long().clamp(0, bins - 1)
+    count = torch.zeros(bins).to(power).index_add(0, ring, torch.ones_like(power))
+    used = count > 0
+    means = [torch.zeros(bins).to(power).index_add(0, ring, v) for v in (omega, power)]
+    omega, power = ((v / count)[used].cpu() for v in means)
+    return omega, power, count[used].cpu() / 2  # the half plane has every number twice
 
 
 def _splat(path):

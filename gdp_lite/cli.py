@@ -13,8 +13,8 @@ import warnings
 MAX_PIXELS = 1_350_000  # "about one megapixel": 1296 x 968 and 1024 x 1280 still pass
 TASKS = {
     "denoise": "remove sensor noise; its level is estimated unless --noise is given",
-    "deblur": "undo a slight Gaussian blur, --blur pixels wide",
-    "superres": "add the detail that block averaging by --factor removed; size stays",
+    "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",
+    "superres": "add the detail that is missing inside blocks of --factor pixels; size stays",
     "inpaint": "replace what is white in --mask, and nothing else",
 }
 
@@ -79,8 +79,8 @@ def _parser(with_training):
     restore.add_argument(
         "--blur",
         type=_number(0.1, 20),
-        help="deblur: the blur's standard deviation in pixels (default 0.6, which suits a photo "
-        "in focus; more than the photo has gives halos)",
+        help="deblur: the blur's standard deviation in pixels (default: estimated; more than the "
+        "photo has gives halos)",
     )
     restore.add_argument(
         "--factor", type=int, choices=(2, 4, 8), help="superres: block (default 2)"
@@ -92,7 +92,7 @@ def _parser(with_training):
         "--seed",
         type=_whole(0, 2**63 - 1),
         default=0,
-        help="same seed, same picture (default 0)",
+        help="same seed, same picture; denoise needs none, it draws nothing (default 0)",
     )
     restore.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
@@ -126,6 +126,7 @@ def _restore(args):
 def _restore_photo(args):
     import torch  # only now, as it is slow to import; likewise what follows
 
+    from gdp_lite.degradations import GaussianBlur
     from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
     from gdp_lite.sampler import restore
     from gdp_lite.tasks import degradation_for, pick_device
@@ -135,8 +136,9 @@ def _restore_photo(args):
     mask = None if args.mask is None else read_mask(args.mask, photo)
     device = pick_device(args.device)
     noise = None if args.noise is None else args.noise / 255
-    degradation, start_sigma = degradation_for(
-        args.task, photo.image, noise, args.blur or 0.6, args.factor or 2, mask
+    factor = args.factor or 2
+    degradation = degradation_for(
+        args.task, photo.image, noise, args.blur, factor, mask, photo.lossy
     )
     if not args.quiet:
         _say("loading the prior ...")
@@ -145,27 +147,33 @@ def _restore_photo(args):
 
     try:
         prior = load_prior(args.prior, device)
-        restored = restore(
+        result = restore(
             photo.image.to(device),
             degradation.to(device),
             prior,
             steps=args.steps,
             strength=args.strength,
-            start_sigma=start_sigma,
             generator=torch.Generator().manual_seed(args.seed),
             callback=None if args.quiet else _Progress(),
         )
     except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
         reason = (str(error) or "out of memory").splitlines()[0]
         raise ValueError(f"{args.photo} could not be restored on {device}: {reason}") from error
+    restored = result.image
     if mask is not None:  # what was not asked to be replaced stays as it was
         restored = torch.where(mask == 1, photo.image, restored.cpu())
     check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
     write_photo(args.output, restored, photo)
     if not args.quiet:
         height, width = photo.image.shape[-2:]
-        noise = degradation.sigma * 255
-        _say(f"{args.output}: {args.task}, {width} x {height}, assumed noise {noise:.1f} of 255")
+        noise, residual = 255 * result.sigma, 255 * float(result.residual)
+        assumed = f"assumed noise {noise:.1f} of 255"
+        if args.task == "deblur" and isinstance(degradation, GaussianBlur):
+            assumed += f" and blur {degradation.width:.1f} pixels"
+        elif args.task == "deblur":
+            _say("the photo looks sharp: only noise is removed; --blur 1 insists")
+        _say(f"{args.output}: {args.task}, {width} x {height}, {assumed};")
+        _say(f"degraded again, the result differs from the photo by {residual:.1f} of 255")
     return 0
 
 

@@ -7,6 +7,7 @@ the brightness belongs to `gdp_lite.light`.
 
 import torch
 
+from gdp_lite.anchors import cast_posterior
 from gdp_lite.degradations import Degradation
 from gdp_lite.phi import MeanOne, Within, assign, learn
 
@@ -29,15 +30,19 @@ class Decolorize(Degradation):
 
 
 class ColourCast(Degradation):
-    """y = gains * x, a white balance gone wrong. Phi: ``gains`` (3,), positive with mean 1."""
+    """y = gains * x, a white balance gone wrong. Phi: ``gains`` (3,), positive with mean 1.
 
-    pointwise = True
+    reference: an `anchors.Reference`, a patch of known colour, for `initialise`.
+    """
 
-    def __init__(self, gains=(1.0, 1.0, 1.0), sigma=0.0):
+    pointwise, in_light = True, False
+
+    def __init__(self, gains=(1.0, 1.0, 1.0), sigma=0.0, reference=None):
         super().__init__(sigma)
         gains = torch.as_tensor(gains, dtype=torch.get_default_dtype())
         if gains.shape != (3,) or not abs(float(gains.mean()) - 1) < 1e-3:
             raise ValueError(f"three gains with mean 1 are needed, got {gains.tolist()}")
+        self.reference = reference
         learn(self, "gains", gains, MeanOne())
 
     @property
@@ -55,11 +60,15 @@ class ColourCast(Degradation):
         if y.shape[-3] != 3:
             raise ValueError(f"a colour cast needs three channels, y has {y.shape[-3]}")
 
-    def initialise(self, y):
-        """Grey world: the gains are the means of the channels."""
-        means = y.detach().mean((0, 2, 3)).clamp(min=1e-3)
-        assign(self, "gains", means / means.mean())
-        return self
+    def initialise(self, y, sigma=None, generator=None):
+        """The gains of `cast_posterior`, their mean or a draw, which are held."""
+        sigma = self.sigma if sigma is None else sigma
+        posterior = cast_posterior(y, self.in_light, self.reference, sigma)
+        gains = posterior.mean(0)
+        if generator is not None:
+            gains = posterior[torch.randint(len(posterior), (), generator=generator)]
+        assign(self, "gains", gains)
+        return self.requires_grad_(False)
 
     def start(self, y):
         return _mix(torch.linalg.inv(self.matrix), y)
@@ -80,9 +89,12 @@ class ColourMatrix(ColourCast):
 
     pointwise = False
 
-    def __init__(self, gains=(1.0, 1.0, 1.0), leak=0.0, sigma=0.0):
-        super().__init__(gains, sigma)
-        learn(self, "leak", torch.as_tensor(leak).expand(6), Within(0.24))
+    def __init__(self, gains=(1.0, 1.0, 1.0), leak=0.0, sigma=0.0, reference=None):
+        super().__init__(gains, sigma, reference)
+        leak = torch.as_tensor(leak)
+        if leak.shape not in ((), (6,)):
+            raise ValueError(f"leak is one number or six, not {tuple(leak.shape)}")
+        learn(self, "leak", leak.expand(6), Within(0.24))
 
     @property
     def matrix(self):
@@ -90,10 +102,10 @@ class ColourMatrix(ColourCast):
         leak = self.leak.new_zeros(3, 3).masked_scatter(off, self.leak)
         return self.gains[:, None] * (leak + torch.diag(1 - leak.sum(1)))
 
-    def initialise(self, y):
-        """Grey world for the gains; nothing leaks."""
+    def initialise(self, y, sigma=None, generator=None):
+        """The gains as in `ColourCast`; nothing leaks, and that is held, too."""
         assign(self, "leak", 0.0)
-        return super().initialise(y)
+        return super().initialise(y, sigma, generator)
 
 
 def _mix(matrix, x):

@@ -11,16 +11,21 @@ range [0, 1] but never clipped, so that linear ones stay linear:
     phi()           the learnable Phi by name, each in its own unit and range
     randomise()     Phi at random, as the source's Algorithm 1 starts
     initialise(y)   Phi guessed from the photo
+    loss(y, x)      what Phi is fitted by: the fidelity, Eq. (9), unless the kind has a better one
+    residual(x, y)  root mean square of A(x) - y, to be compared with sigma
+    fit(y, x, ...)  Phi learned on a guess x of the scene
 
 The learnable Phi of the source are the module's parameters. Names follow deepinv.
 """
 
+import math
 from functools import reduce
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from gdp_lite.losses import fidelity_loss
 from gdp_lite.solve import conjugate_gradients, per_image
 
 
@@ -29,10 +34,11 @@ class Degradation(nn.Module):
 
     linear = True  # A is linear; an affine or bent one says False, and `prox` then differentiates
     pointwise = False  # each number of A(x) depends on the same number of x alone
+    start_sigma = 0.25  # noise level at which the practical sampler starts, display range
 
     def __init__(self, sigma=0.0):
         super().__init__()
-        if not sigma >= 0:
+        if not 0 <= sigma < math.inf:
             raise ValueError(f"sigma is a standard deviation and cannot be {sigma}")
         self.sigma = float(sigma)
 
@@ -71,9 +77,42 @@ class Degradation(nn.Module):
                 raw.copy_(0.5 * torch.randn(raw.shape, generator=generator))
         return self
 
-    def initialise(self, y):
-        """Set Phi to a guess from the photo y, where there is one; returns the degradation."""
+    def initialise(self, y, sigma=None, generator=None):
+        """Set Phi to a guess from the photo y, where there is one; returns the degradation.
+
+        What a photo tells better than x_{0|t} will is frozen. sigma: noise in y, display range;
+        the degradation's own by default. generator: draws Phi from its posterior, where there is
+        one, in place of its middle.
+        """
         return self
+
+    def loss(self, y, x):
+        """||y - A(x)||^2, Eq. (9): what `fit` lowers."""
+        return fidelity_loss(y, self.A(x))
+
+    def residual(self, x, y):
+        """Root mean square of A(x) - y where y tells something about x, (B,), display range."""
+        return (self.A(x) - y).square().flatten(1).mean(1).sqrt()
+
+    def fit(self, y, x, sigma_bar):
+        """Learn Phi where y and a guess x of the scene are given: L-BFGS on `loss`.
+
+        sigma_bar: noise level at which x was guessed, display range; kinds that know how the
+        guess errs make use of it.
+        """
+        phi = [p for p in self.parameters() if p.requires_grad]
+        if not phi:
+            return
+        optimiser = torch.optim.LBFGS(phi, max_iter=10, line_search_fn="strong_wolfe")
+
+        def closure():
+            optimiser.zero_grad()
+            loss = self.loss(y, x) / y.numel()
+            loss.backward()
+            return loss
+
+        with torch.enable_grad():
+            optimiser.step(closure)
 
     def prox(self, x, y, rho, iterations=20, tolerance=1e-4):
         """argmin_z ||A z - y||^2 + rho ||z - x||^2.
@@ -169,18 +208,19 @@ class GaussianNoise(Degradation):
 class GaussianBlur(Degradation):
     """Blur with an n x n Gaussian kernel of width ``width`` pixels. Table 1, second row.
 
-    size: n, odd. width: standard deviation of the kernel in pixels. The image is mirrored at
-    its edges (the edge pixel repeated). A symmetric kernel with this boundary gives a
-    symmetric matrix, A^T = A, and on the mirrored image a circular convolution, which the
-    Fourier transform makes diagonal: hence the exact `prox`.
+    size: n, odd. width: standard deviation of the kernel in pixels, above 0; ValueError else.
+    The image is mirrored at its edges (the edge pixel repeated). A symmetric kernel with this
+    boundary gives a symmetric matrix, A^T = A, and on the mirrored image a circular convolution,
+    which the Fourier transform makes diagonal: hence the exact `prox`.
     """
 
     def __init__(self, size=9, width=2.0, sigma=0.0):
         super().__init__(sigma)
-        if size < 1 or size % 2 == 0:
+        if size < 1 or size % 2 != 1:
             raise ValueError(f"the kernel size must be a positive odd number, got {size}")
         if not width > 0:
             raise ValueError(f"the kernel's width must be positive, got {width}")
+        self.width = float(width)
         taps = torch.arange(size, dtype=torch.float64) - size // 2
         kernel = torch.exp(-0.5 * (taps / width) ** 2)
         # The 2-D kernel is the outer product of this one with itself and sums to 1 as well.
@@ -227,14 +267,14 @@ class GaussianBlur(Degradation):
 class BlockAverage(Degradation):
     """Low resolution: the mean of every d x d block, y smaller than x. Table 1, third row.
 
-    factor: d. image_size: (H, W) of x where these are no multiples of d; blocks cut off at
-    the lower and right edge are averaged over the pixels they have.
+    factor: d, a whole number. image_size: (H, W) of x where these are no multiples of d; blocks
+    cut off at the lower and right edge are averaged over the pixels they have. ValueError for
+    other sizes.
     """
 
     def __init__(self, factor=4, image_size=None, sigma=0.0):
         super().__init__(sigma)
-        self.factor = _whole_factor(factor)
-        self.image_size = image_size
+        self.factor, self.image_size = _whole_factor(factor), _two(image_size, "image_size")
 
     def A(self, x):
         size = self.image_size or tuple(n - n % self.factor for n in x.shape[-2:])
@@ -307,7 +347,9 @@ class BlockAverageSameSize(Degradation):
 class Inpainting(Degradation):
     """Occlusion: y = mask * x. Table 1, fourth row, with content M = 0.
 
-    mask: 1 where the pixel is kept, 0 where it is missing; (H, W) or (B, 1, H, W).
+    mask: 1 where the pixel is kept, 0 where it is missing; (H, W) or, for each photo of a batch
+    and all its samples, (B, 1, H, W). What y holds in the holes does not matter. ValueError for
+    other numbers or shapes.
     """
 
     pointwise = True
@@ -315,20 +357,27 @@ class Inpainting(Degradation):
     def __init__(self, mask, sigma=0.0):
         super().__init__(sigma)
         mask = torch.as_tensor(mask).float()
+        if mask.ndim not in (2, 3, 4) or mask.shape[-3:-2] not in ((), (1,)):
+            raise ValueError(f"a mask is (H, W) or (B, 1, H, W), not {tuple(mask.shape)}")
         if not bool(((mask == 0) | (mask == 1)).all()):
             raise ValueError("a mask holds only 0 (missing) and 1 (kept)")
         self.register_buffer("mask", mask)
 
     def A(self, x):
-        return self.mask.to(x) * x
+        return _tiled(self.mask, x) * x
 
     def A_adjoint(self, y):
         return self.A(y)
+
+    def residual(self, x, y):
+        return _rms(self.A(x) - y, _tiled(self.mask, x))
 
     def check_measurement(self, y):
         if self.mask.shape[-2:] != y.shape[-2:]:
             (a, b), (c, d) = self.mask.shape[-2:], y.shape[-2:]
             raise ValueError(f"the mask is {a} x {b} and y is {c} x {d}")
+        if self.mask.ndim == 4 and len(y) % len(self.mask):
+            raise ValueError(f"{len(self.mask)} masks for {len(y)} photos: give one, or as many")
 
     def start(self, y):
         """The kept pixels, and in the holes the mean of the kept ones around them.
@@ -336,7 +385,7 @@ class Inpainting(Degradation):
         A hole pixel takes the mean over the smallest block (2, 4, 8 ... pixels wide) that
         holds any kept pixel; where nothing at all is kept, middle grey.
         """
-        mask = self.mask.to(y).expand(len(y), 1, -1, -1)
+        mask = _tiled(self.mask, y).expand(len(y), 1, -1, -1)
         filled, known, block = mask * y, mask.clone(), 1
         while not bool(known.all()):
             block *= 2
@@ -358,12 +407,15 @@ class Exposure(Degradation):
     """Brightness: y = gain x + offset, two learnable numbers (Phi), before clipping.
 
     The simplest degradation whose Phi is not known. Affine, of the form H x + M of Table 1.
+    Phi: ``gain`` and ``offset``, display range, without bounds: `gdp_lite.light` has them.
     """
 
     linear, pointwise = False, True
 
     def __init__(self, gain=1.0, offset=0.0, sigma=0.0):
         super().__init__(sigma)
+        if not math.isfinite(gain) or not math.isfinite(offset):
+            raise ValueError(f"gain and offset must be finite, got {gain}, {offset}")
         self.gain = nn.Parameter(torch.tensor(float(gain)))
         self.offset = nn.Parameter(torch.tensor(float(offset)))
 
@@ -384,19 +436,28 @@ class Exposure(Degradation):
 class Compose(Degradation):
     """One degradation after another, in the order in which the camera applies them.
 
-    Only the last may add noise: noise that a later map would blur is not white any more,
-    and no step of the sampler models that.
+    Phi is that of all stages, ``phi()`` names it stages.0.width and so on. A stage whose Phi is
+    known, ``stage.requires_grad_(False)``, keeps it while the others' is guessed and learned.
+
+    Only the last may add noise, ValueError else: noise that a later map would blur is not white
+    any more, and no step of the sampler models that.
     """
 
     def __init__(self, *stages):
         if not stages:
             raise ValueError("nothing to compose")
+        if not all(isinstance(stage, Degradation) for stage in stages):
+            raise ValueError("only degradations can be composed, as Compose(first, second)")
         if any(stage.sigma for stage in stages[:-1]):
             raise ValueError("only the last of composed degradations may have noise")
-        super().__init__(stages[-1].sigma)
+        nn.Module.__init__(self)
         self.stages = nn.ModuleList(stages)
         self.linear = all(stage.linear for stage in stages)
         self.pointwise = all(stage.pointwise for stage in stages)
+
+    @property
+    def sigma(self):
+        return self.stages[-1].sigma
 
     def A(self, x):
         for stage in self.stages:
@@ -415,18 +476,23 @@ class Compose(Degradation):
 
     def randomise(self, generator=None):
         for stage in self.stages:
-            stage.randomise(generator)
+            if not _known(stage):
+                stage.randomise(generator)
         return self
 
-    def initialise(self, y):
+    def initialise(self, y, sigma=None, generator=None):
         """Each stage from the photo as it was before the stages after it, roughly."""
+        sigma = self.sigma if sigma is None else sigma
         for stage in reversed(self.stages):
-            stage.initialise(y)
+            if not _known(stage):
+                stage.initialise(y, sigma, generator)
             y = stage.start(y).detach()
         return self
 
     def check_measurement(self, y):
-        self.stages[-1].check_measurement(y)
+        for stage in reversed(self.stages):
+            stage.check_measurement(y)
+            y = stage.start(y).detach()
 
     def start(self, y):
         for stage in reversed(self.stages):
@@ -434,16 +500,54 @@ class Compose(Degradation):
         return y
 
 
+def check_photo(y):
+    """Raise ValueError, in one line, where y is no batch of photos, (B, 3, h, w), finite floats."""
+    if not isinstance(y, torch.Tensor) or y.dtype not in (torch.float32, torch.float64):
+        kind = getattr(y, "dtype", type(y).__name__)
+        raise ValueError(f"y must be a tensor of finite floats, float32 or float64, not {kind}")
+    if y.ndim != 4 or y.shape[1] != 3 or not y.numel() or not bool(y.isfinite().all()):
+        raise ValueError(f"photos (B, 3, h, w) of finite floats are needed, got {tuple(y.shape)}")
+
+
 def random_mask(height, width, missing=0.25, generator=None):
-    """A random mask, (height, width): 0 with probability `missing`, else 1.
+    """A random mask, (height, width): 0 with probability `missing`, in [0, 1], else 1.
 
     Source: "Training data preparation": 25% of the pixels are set to zero.
     """
+    if not 0 <= missing <= 1:
+        raise ValueError(f"the share of missing pixels lies in 0 to 1, got {missing}")
     return (torch.rand(height, width, generator=generator) >= missing).float()
 
 
+def _known(degradation):
+    """Whether it has a Phi and none of it is to be learned."""
+    phi = list(degradation.parameters())
+    return bool(phi) and not any(p.requires_grad for p in phi)
+
+
+def _tiled(tensor, y):
+    """What is given for each photo, (B, ...), for all samples of them in y; else as it is."""
+    tensor = tensor.to(y)
+    return tensor.repeat(len(y) // len(tensor), 1, 1, 1) if tensor.ndim == 4 else tensor
+
+
+def _rms(x, mask):
+    """Root mean square of x, (B, C, H, W) -> (B,), where the mask, (.., 1, H, W), is 1."""
+    mask = mask.expand_as(x)
+    return ((mask * x.square()).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)).sqrt()
+
+
+def _two(size, name):
+    """(rows, columns), two whole numbers of at least 1, or None."""
+    if size is None:
+        return None
+    if not hasattr(size, "__len__") or len(size) != 2 or any(n < 1 or n % 1 for n in size):
+        raise ValueError(f"{name} is two whole numbers, (rows, columns), not {size}")
+    return tuple(int(n) for n in size)
+
+
 def _whole_factor(factor):
-    if int(factor) != factor or factor < 1:
+    if not factor >= 1 or factor % 1:
         raise ValueError(f"the factor must be a whole number of at least 1, got {factor}")
     return int(factor)
 

@@ -3,11 +3,15 @@
 Each returns one piece of HTML that holds its pictures (WebP), its style and its few lines of
 script. It is the same in the built book, in Jupyter and in Colab, and the same from run to run.
 
-Why native inputs and not ipywidgets: a widget needs a kernel, or a stored state and a widget
-manager of several hundred kB that is loaded from another host; Colab's ipywidgets 7.7 lacks the
-parts that work without a kernel. `<input type=range>` and radio buttons need nothing, and bring
-keyboard, touch, focus and a screen reader's words with them. The script stands in the inputs'
-own handlers, so nothing has to be found again by an id in a page of many outputs.
+Why native inputs there and not ipywidgets: a widget needs a kernel, or a stored state and a
+widget manager of several hundred kB that is loaded from another host; Colab's ipywidgets 7.7
+lacks the parts that work without a kernel. `<input type=range>` and radio buttons need nothing,
+and bring keyboard, touch, focus and a screen reader's words with them. The script stands in the
+inputs' own handlers, so nothing has to be found again by an id in a page of many outputs.
+
+Someone at a live kernel is shown a twin made of ipywidgets (7.7 or 8, where installed), whose
+slider may also compute what lies between the stored pictures (`live`). Before/after has no twin:
+its line follows the pointer, which a kernel asked at every pixel would only slow down.
 
 Images: (1, 3, H, W) or (3, H, W) in display range, clipped for showing.
 """
@@ -15,13 +19,16 @@ Images: (1, 3, H, W) or (3, H, W) in display range, clipped for showing.
 import base64
 import html
 import io
+from importlib.util import find_spec
 
 import numpy as np
+from IPython import get_ipython
 from IPython.display import HTML
 from PIL import Image
 
 BUDGET = 360_000  # characters of pictures in one figure: a page holds several in 1.5 MB
 QUALITIES = (80, 65, 50, 35)  # noise is what WebP compresses worst: step down until it fits
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 # Colours are inherited from whatever page this stands in, so dark mode needs no rule here.
 # On paper, where nothing moves, every position is shown, small and with its title.
@@ -71,14 +78,55 @@ STYLE = """<style>
 
 
 class Figure(HTML):
-    """HTML for the last line of a cell; its text form is the same at every run."""
+    """HTML for the last line of a cell; its text form is the same at every run.
 
-    def __init__(self, body, text):
-        super().__init__(f'<figure class="gdp-live">\n{STYLE}{body}</figure>')
-        self.text = text
+    twin: makes the same of ipywidgets, or None. It is offered beside the HTML, and a front end
+    shows the richer of the two that it knows.
+    """
+
+    def __init__(self, body, text, twin=None):
+        super().__init__(framed(body))
+        self.text, self.twin = text, twin
 
     def __repr__(self):
         return self.text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        if self.twin is None or not _somebody_is_there():
+            return {}
+        return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.twin().model_id}}
+
+
+def framed(body):
+    """A figure's HTML around its controls and pictures."""
+    return f'<figure class="gdp-live">\n{STYLE}{body}</figure>'
+
+
+def _somebody_is_there():
+    """Whether a person sits at the kernel, with ipywidgets installed.
+
+    A program that runs notebooks to store or test their outputs (`jupyter execute`, nbval) tells
+    the kernel that nobody can answer an `input()`. So stored outputs hold no widget, which could
+    not move, and whose name differs at every run.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    return bool(getattr(kernel, "_allow_stdin", False) and find_spec("ipywidgets"))
+
+
+def _twin(controls, body):
+    """Controls of ipywidgets above body(their values), which is HTML: so it has its alt text."""
+    import ipywidgets
+
+    picture = ipywidgets.HTML()
+
+    def show(_=None):
+        picture.value = framed(body(*(control.value for control in controls)))
+
+    for control in controls:
+        control.style.description_width = "initial"
+        control.observe(show, "value")
+    show()
+    return ipywidgets.VBox([*controls, picture])
 
 
 def escape(value):
@@ -128,6 +176,16 @@ def _pictures(named, what):
     )
 
 
+def _row(title, tags, captions=None, hidden=False):
+    """One position's pictures beside each other, with their captions."""
+    told = ["" if captions is None else f"<div>{escape(c)}</div>" for c in captions or tags]
+    cells = "".join(
+        f'<div class="gdp-cell">{tag}{text}</div>' for tag, text in zip(tags, told, strict=True)
+    )
+    hide = " hidden" if hidden else ""
+    return f'<div class="gdp-row" data-title="{escape(title)}"{hide}>{cells}</div>\n'
+
+
 def _alts(given, titles, default, what):
     """One text for each title: those given, which must be all of them, or the default."""
     if given is None:
@@ -137,36 +195,23 @@ def _alts(given, titles, default, what):
     return given
 
 
-def slider(frames, label, alts=None):
+def slider(frames, label, alts=None, live=None):
     """Precomputed pictures, one position of a slider each; the first is shown without script too.
 
     frames: title -> image, or title -> {caption: image} for several beside each other.
     label: what the slider changes, such as "noise level". alts: title -> what is seen there;
-    by default label and title. ValueError for no frames, no label, a bad image, missing alts.
+    by default label and title. live: (values, look) for a slider at a kernel that runs over many
+    more values than there are frames; look(value) gives title, image or images, alt, and should
+    take well under a second. ValueError for no frames, no label, a bad image, missing alts.
     """
     if not frames or not label:
         raise ValueError("slider: needs frames and a label")
     alts = _alts(alts, frames, lambda title: f"{label}: {title}", "slider")
-    named, counts = [], []
-    for title, value in frames.items():
-        several = value if isinstance(value, dict) else {"": value}
-        if not several:
-            raise ValueError(f"slider: no picture at {title!r}")
-        counts.append(len(several))
-        for k, (caption, image) in enumerate(several.items()):
-            # The position's text stands on its first picture; the others have their captions.
-            named.append((caption, image, alts[title] if k == 0 else ""))
-    tags = iter(_pictures(named, "slider"))
-    captions = iter(name for name, _, _ in named)
-    body = ""
-    for k, (title, count) in enumerate(zip(frames, counts, strict=True)):
-        row = "".join(
-            f'<div class="gdp-cell">{next(tags)}<div>{escape(next(captions))}</div></div>'
-            for _ in range(count)
-        )
-        hidden = " hidden" if k else ""
-        body += f'<div class="gdp-row" data-title="{escape(title)}"{hidden}>{row}</div>\n'
-    first = escape(next(iter(frames)))
+    positions = [(title, _several(title, frames[title]), alts[title]) for title in frames]
+    tags = iter(_pictures([p for position in positions for p in _named(*position[1:])], "slider"))
+    rows = [(title, [next(tags) for _ in several], several) for title, several, _ in positions]
+    body = "".join(_row(*row, hidden=k > 0) for k, row in enumerate(rows))
+    first = escape(rows[0][0])
     move = (
         "const f=this.closest('figure'),r=f.querySelectorAll('.gdp-row'),t=r[this.value].dataset."
         "title;r.forEach((e,k)=>e.hidden=k!=this.value);f.querySelector('output').value=t;"
@@ -177,7 +222,39 @@ def slider(frames, label, alts=None):
         f'max="{len(frames) - 1}" value="0" step="1" autocomplete="off" '
         f'aria-valuetext="{first}" oninput="{move}"></label>\n<output>{first}</output>\n'
     )
-    return Figure(control + body, f"slider, {label}: {', '.join(map(str, frames))}")
+
+    def seen(value):
+        """The HTML at a value of the twin's slider: a stored row, or one made now."""
+        if live is None:
+            row = rows[value]
+        else:
+            title, images, alt = live[1](value)
+            several = _several(title, images)
+            row = title, _pictures(_named(several, alt), "slider"), several
+        return f"<output>{escape(row[0])}</output>\n{_row(*row)}"
+
+    def twin():
+        from ipywidgets import SelectionSlider
+
+        values = range(len(rows)) if live is None else live[0]
+        words = [str(value if live else rows[value][0]) for value in values]
+        options = list(zip(words, values, strict=True))
+        return _twin([SelectionSlider(options=options, description=label, readout=False)], seen)
+
+    return Figure(control + body, f"slider, {label}: {', '.join(map(str, frames))}", twin)
+
+
+def _several(title, value):
+    """{caption: image} at a position of a slider."""
+    several = value if isinstance(value, dict) else {"": value}
+    if not several:
+        raise ValueError(f"slider: no picture at {title!r}")
+    return several
+
+
+def _named(several, alt):
+    """(caption, image, alt) of each: the first has the words, the others have their captions."""
+    return [(c, image, "" if k else alt) for k, (c, image) in enumerate(several.items())]
 
 
 def before_after(before, after, alt, labels=("before", "after")):
@@ -223,12 +300,8 @@ def stepper(table, alts=None, labels=("method", "image")):
     for method, row in table.items():
         told = _alts(alts[method], columns, lambda c, m=method: f"{c}, {m}", "stepper")
         named += [(f"{method}, {c}", image, told[c]) for c, image in row.items()]
-    body = ""
-    for k, (tag, (title, _, _)) in enumerate(zip(_pictures(named, "stepper"), named, strict=True)):
-        body += (
-            f'<div class="gdp-row" data-title="{escape(title)}"{" hidden" if k else ""}>'
-            f'<div class="gdp-cell">{tag}</div></div>\n'
-        )
+    rows = [(n[0], [tag]) for n, tag in zip(named, _pictures(named, "stepper"), strict=True)]
+    body = "".join(_row(*row, hidden=k > 0) for k, row in enumerate(rows))
     # A form keeps its radio buttons apart from those of the next figure, whatever their names.
     choose = (
         f"const c=[...this.elements].filter(e=>e.checked).map(e=>+e.value),k=c[0]*{len(columns)}"
@@ -243,4 +316,14 @@ def stepper(table, alts=None, labels=("method", "image")):
                 f"{'' if k else ' checked'}>{escape(name)}</label>"
             )
         control += "</fieldset>\n"
-    return Figure(control + "</form>\n" + body, f"stepper, {' x '.join(labels)}")
+
+    def twin():
+        from ipywidgets import RadioButtons
+
+        choices = [
+            RadioButtons(options=[(str(n), k) for k, n in enumerate(names)], description=label)
+            for label, names in zip(labels, (table, columns), strict=True)
+        ]
+        return _twin(choices, lambda row, column: _row(*rows[row * len(columns) + column]))
+
+    return Figure(control + "</form>\n" + body, f"stepper, {' x '.join(labels)}", twin)

@@ -2,12 +2,14 @@
 
 Each acts on every number by itself (`pointwise`). An over-exposed photo, in capture order:
 ``LinearLight(Compose(SmoothExposure(4.0), Clip()))``. From one photo the parameters are fixed
-only by anchors (f x = (f c)(x / c)); `initialise` uses a mean of 0.45, middle grey.
+only by anchors (f x = (f c)(x / c)): see `gdp_lite.anchors` for the exposure; gamma and contrast
+take a photo's usual mean, 0.45, and spread, 0.24.
 """
 
 import torch
 
-from gdp_lite.degradations import Degradation
+from gdp_lite.anchors import exposure_posterior
+from gdp_lite.degradations import Degradation, _two
 from gdp_lite.phi import Between, Within, assign, learn
 
 MIDDLE_GREY = 0.45  # sRGB-encoded, 0.17 in linear light: where cameras put the mean
@@ -36,12 +38,14 @@ class LinearLight(Degradation):
 
     def __init__(self, inner, sigma=0.0):
         super().__init__(sigma)
+        if not isinstance(inner, Degradation):
+            raise ValueError(f"LinearLight needs a degradation, not {inner}")
         if inner.sigma:
             raise ValueError("the noise is added after encoding: give sigma to LinearLight")
         self.inner, self.pointwise = inner, inner.pointwise
         for part in inner.modules():
-            if hasattr(part, "target"):  # the anchor of `initialise` is a number of a file
-                part.target = float(srgb_to_linear(torch.tensor(part.target)))
+            if hasattr(part, "in_light"):  # so that `initialise` knows what its photo holds
+                part.in_light = True
 
     def A(self, x):
         return linear_to_srgb(self.inner.A(srgb_to_linear(x)))
@@ -50,8 +54,9 @@ class LinearLight(Degradation):
         self.inner.randomise(generator)
         return self
 
-    def initialise(self, y):
-        self.inner.initialise(srgb_to_linear(y))
+    def initialise(self, y, sigma=None, generator=None):
+        sigma = self.sigma if sigma is None else sigma
+        self.inner.initialise(srgb_to_linear(y), sigma, generator)
         return self
 
     def check_measurement(self, y):
@@ -66,17 +71,17 @@ class SmoothExposure(Degradation):
 
     Phi: ``gain`` f in [1/64, 64]; ``offset``, the (channels, n, m) control points of M, each in
     [-0.5, 0.5], spread by cubic B-splines, which have no edges and never leave that range.
-    grid: (n, m), at least 4 each. channels: 1, or 3 for a coloured M. target: the mean,
-    as encoded, that `initialise` takes the scene to have; `LinearLight` decodes it.
+    grid: (n, m), at least 4 each. channels: 1, or 3 for a coloured M. reference: an
+    `anchors.Reference`, a patch of known brightness, for `initialise`.
     """
 
-    linear, pointwise = False, True
+    linear, pointwise, in_light = False, True, False
 
-    def __init__(self, gain=1.0, grid=(4, 4), channels=1, target=MIDDLE_GREY, sigma=0.0):
+    def __init__(self, gain=1.0, grid=(4, 4), channels=1, sigma=0.0, reference=None):
         super().__init__(sigma)
-        if min(grid) < 4 or channels not in (1, 3):
+        if min(_two(grid, "grid")) < 4 or channels not in (1, 3):
             raise ValueError(f"M needs a grid of 4 x 4 or more and 1 or 3 channels, got {grid}")
-        self.target = target
+        self.reference = reference
         learn(self, "gain", float(gain), Between(1 / 64, 64))
         learn(self, "offset", torch.zeros(channels, *grid), Within(0.5))
 
@@ -88,11 +93,14 @@ class SmoothExposure(Degradation):
     def A(self, x):
         return self.gain * x + self.M(x)
 
-    def initialise(self, y):
-        """M = 0, and the gain that makes the scene's mean the target."""
-        assign(self, "gain", min(max(float(y.mean()) / self.target, 0.02), 60.0))
+    def initialise(self, y, sigma=None, generator=None):
+        """M = 0, and the gain of `exposure_posterior`, its median or a draw; both are held:
+        what x_{0|t} would teach M is not there (benchmarks/blind.py)."""
+        sigma = self.sigma if sigma is None else sigma
+        posterior = exposure_posterior(y, self.in_light, self.reference, sigma)
+        assign(self, "gain", _middle_or_draw(posterior, generator))
         assign(self, "offset", 0.0)
-        return self
+        return self.requires_grad_(False)
 
     def start(self, y):
         return (y - self.M(y)) / self.gain
@@ -124,23 +132,28 @@ class Clip(Degradation):
 class Gamma(Degradation):
     """y = x^g for x in [0, 1], clipped below 1e-6 (where g < 1 has no slope) and above 1.
 
-    Phi: ``exponent`` g in [0.1, 10]; above 1 darkens.
+    Phi: ``exponent`` g in [0.1, 10]; above 1 darkens. target: the mean that `initialise` takes
+    the scene to have, encoded display range, above 0 and below 1.
     """
 
-    linear, pointwise = False, True
+    linear, pointwise, in_light = False, True, False
 
     def __init__(self, exponent=1.0, target=MIDDLE_GREY, sigma=0.0):
         super().__init__(sigma)
+        if not 0 < target < 1:
+            raise ValueError(f"the target, a mean, lies between 0 and 1, got {target}")
         self.target = target
         learn(self, "exponent", float(exponent), Between(0.1, 10))
 
     def A(self, x):
         return x.clamp(1e-6, 1) ** self.exponent
 
-    def initialise(self, y):
-        """The exponent that takes the target to the mean of y."""
+    def initialise(self, y, sigma=None, generator=None):
+        """The exponent that takes the target, the mean of the encoded scene, to y's."""
+        target = torch.as_tensor(self.target)
+        target = srgb_to_linear(target) if self.in_light else target
         mean = torch.as_tensor(float(y.mean())).clamp(0.01, 0.99)
-        exponent = float(mean.log() / torch.tensor(self.target).log())
+        exponent = float(mean.log() / target.log())
         assign(self, "exponent", min(max(exponent, 0.15), 7.0))
         return self
 
@@ -149,7 +162,7 @@ class Gamma(Degradation):
 
 
 class Contrast(Degradation):
-    """y = 1/2 + c (x - 1/2), not clipped. Phi: ``contrast`` c in [0.05, 20]."""
+    """y = 1/2 + c (x - 1/2), not clipped. Phi: ``contrast`` c in [0.05, 20], no unit."""
 
     linear, pointwise = False, True
 
@@ -160,7 +173,7 @@ class Contrast(Degradation):
     def A(self, x):
         return 0.5 + self.contrast * (x - 0.5)
 
-    def initialise(self, y):
+    def initialise(self, y, sigma=None, generator=None):
         """Photos have a standard deviation of about 0.24."""
         assign(self, "contrast", min(max(float(y.std()) / 0.24, 0.06), 18.0))
         return self
@@ -171,6 +184,13 @@ class Contrast(Degradation):
     def prox(self, x, y, rho):
         c = self.contrast
         return (c * (y - 0.5 + 0.5 * c) + rho * x) / (c**2 + rho)
+
+
+def _middle_or_draw(posterior, generator):
+    """The middle one of sorted samples, or with a generator any one."""
+    if generator is None:
+        return posterior[len(posterior) // 2]
+    return posterior[torch.randint(len(posterior), (), generator=generator)]
 
 
 def _splines(length, count, like):

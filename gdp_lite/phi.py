@@ -20,10 +20,18 @@ def learn(module, name, value, constraint):
 
 
 def assign(module, name, value):
-    """Set a parameter made by `learn`; ValueError where the value is out of its range."""
+    """Set a parameter made by `learn`: one number for all of it, or as many as it has.
+
+    ValueError where the value is out of its range, of another shape, or there is no such Phi.
+    """
+    if not parametrize.is_parametrized(module, name):
+        raise ValueError(f"{type(module).__name__} has no Phi of the name {name!r}")
     raw = module.parametrizations[name].original
     with torch.no_grad():
-        value = torch.as_tensor(value, dtype=raw.dtype, device=raw.device).expand(raw.shape)
+        value = torch.as_tensor(value, dtype=raw.dtype, device=raw.device)
+        if value.shape not in ((), raw.shape) and (1, *value.shape) != raw.shape:
+            raise ValueError(f"{name} is {tuple(raw.shape)}, not {tuple(value.shape)}")
+        value = value.expand(raw.shape)
         raw.copy_(module.parametrizations[name][0].right_inverse(value))
 
 

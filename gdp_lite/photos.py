@@ -53,6 +53,7 @@ class Photo:
 
     image: (1, 3, H, W) float32 in [0, 1], as encoded (no colour profile is applied).
     orientation: the EXIF tag, 1..8. grey: whether the file had a single channel.
+    lossy: whether its format is one that may lose detail, JPEG or WebP.
     metadata: keyword arguments for Pillow's ``save``: exif, icc_profile, xmp, dpi, comment.
     """
 
@@ -60,6 +61,7 @@ class Photo:
     orientation: int = 1
     grey: bool = False
     metadata: dict = field(default_factory=dict)
+    lossy: bool = False
 
 
 def read_photo(path, max_pixels=None):
@@ -76,9 +78,9 @@ def read_photo(path, max_pixels=None):
             )
         rgb = _decode(picture, path, "RGB")
         metadata = _metadata(picture.info)  # after decoding: a PNG may hold EXIF at its end
-        grey = picture.mode in ("L", "1", "LA")
+        grey, lossy = picture.mode in ("L", "1", "LA"), picture.format != "PNG"
     orientation = _orientation(metadata)
-    return Photo(from_uint8(_turn_upright(rgb, orientation)), orientation, grey, metadata)
+    return Photo(from_uint8(_turn_upright(rgb, orientation)), orientation, grey, metadata, lossy)
 
 
 def read_mask(path, photo):

@@ -3,22 +3,21 @@
 import torch
 from torch.nn import functional
 
-from gdp_lite.degradations import Degradation
+from gdp_lite.degradations import Degradation, _two, _whole_factor
 
 
 class BicubicDownsampling(Degradation):
     """Smaller by `factor` with an antialiased cubic filter (a = -1/2), as Pillow and torch do it.
 
     factor: a whole number. image_size: (H, W) of x where these are no multiples of it; y has
-    ceil(H / factor) rows. Rows and columns are filtered by a matrix each, A = R (x) C: hence
-    the exact transpose and, by the eigenvectors of two small matrices, the exact `prox`.
+    ceil(H / factor) rows; ValueError for other sizes. Rows and columns are filtered by a matrix
+    each, A = R (x) C: hence the exact transpose and, by the eigenvectors of two small matrices,
+    the exact `prox`.
     """
 
     def __init__(self, factor=4, image_size=None, sigma=0.0):
         super().__init__(sigma)
-        if int(factor) != factor or factor < 1:
-            raise ValueError(f"the factor must be a whole number of at least 1, got {factor}")
-        self.factor, self.image_size = int(factor), image_size
+        self.factor, self.image_size = _whole_factor(factor), _two(image_size, "image_size")
 
     def A(self, x):
         if self.image_size is None and any(n % self.factor for n in x.shape[-2:]):

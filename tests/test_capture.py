@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 from skimage import data, metrics
+from torch.nn import functional
 
 from gdp_lite.capture import capture, from_uint8, through_jpeg, to_uint8
-from gdp_lite.degradations import GaussianBlur
+from gdp_lite.degradations import BlockAverageSameSize, GaussianBlur
 from gdp_lite.exercises import check_answer
 from gdp_lite.metrics import psnr
 from gdp_lite.plotting import show
 from gdp_lite.results import load_results
+from gdp_lite.sampler import restore
 from gdp_lite.tasks import degradation_for, estimate_noise, pick_device
 
 
@@ -65,13 +67,18 @@ def test_tiny_photos_have_an_estimate(size):
 
 
 def test_tasks_assume_what_they_say(photo):
-    blur, _ = degradation_for("deblur", photo, noise=0.1, blur=2.0)
+    blur = degradation_for("deblur", photo, noise=0.1, blur=2.0)
     assert blur.sigma == 0.1
     assert torch.equal(blur.kernel, GaussianBlur(13, 2.0).kernel)
-    average, _ = degradation_for("superres", photo, factor=4)
+    average = degradation_for("superres", BlockAverageSameSize(4)(photo), factor=4)
     assert average.factor == 4
+    with pytest.raises(ValueError, match="4 x 4 blocks"):
+        degradation_for("superres", photo, factor=4)
+    assert degradation_for("superres", photo, noise=0.5).sigma == 0.5
+    soft = GaussianBlur(13, 1.5)(photo)
+    assert degradation_for("deblur", soft).width == pytest.approx(1.5, rel=0.15)
     mask = torch.ones(photo.shape[-2:])
-    assert torch.equal(degradation_for("inpaint", photo, mask=mask)[0].mask, mask)
+    assert torch.equal(degradation_for("inpaint", photo, mask=mask).mask, mask)
     for task, given in (("inpaint", None), ("denoise", mask)):
         with pytest.raises(ValueError, match="mask"):
             degradation_for(task, photo, mask=given)
@@ -113,3 +120,24 @@ def test_stored_results_are_complete(name):
     rows = load_results(name)
     assert rows
     assert all(list(row) == list(rows[0]) for row in rows)
+
+
+@pytest.mark.parametrize("quality", [None, 95])
+@pytest.mark.parametrize("task", ["denoise", "deblur"])
+def test_a_clean_photo_comes_back(prior, task, quality):
+    """To 40 dB at the defaults, of which only the steps are fewer here; hair and a face."""
+    x = functional.avg_pool2d(from_uint8(data.astronaut()), 2)[..., 60:156, 70:166]
+    y = through_jpeg(x, quality) if quality else x
+    generator = torch.Generator().manual_seed(0)
+    assumed = degradation_for(task, y, lossy=quality is not None)
+    assert float(psnr(restore(y, assumed, prior, 8, generator=generator).image, y)) > 40
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+def test_noise_is_seen_beside_texture(lossy):
+    """A clean photo with hair in it: next to no noise; with noise added: about as much."""
+    x = from_uint8(data.astronaut())[..., :256, 100:356]
+    for level, low, high in ((0, 3.0, 4.5), (15, 13.0, 22.0)):
+        y = x + level / 255 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+        y = through_jpeg(y.clamp(0, 1), 92) if lossy else y
+        assert low <= 255 * degradation_for("denoise", y, lossy=lossy).sigma <= high

@@ -54,8 +54,10 @@ def folder(tmp_path, monkeypatch):
 
 def restore(*arguments, source="in.jpg", out="out.jpg", task="denoise", steps=2):
     mask = ["--mask", "mask.png"] if task == "inpaint" and "--mask" not in arguments else []
+    # These photos are not blocky; as noise the detail in their blocks is accepted.
+    noise = ["--noise", "60"] if task == "superres" and "--noise" not in arguments else []
     options = ["-o", out, "--task", task, "--steps", str(steps)]
-    return main(["restore", source, *options, *mask, *arguments])
+    return main(["restore", source, *options, *mask, *noise, *arguments])
 
 
 def contents(folder):
@@ -113,9 +115,21 @@ def test_a_mask_of_the_photo_as_stored_gives_the_same(folder):
 
 def test_the_seed_decides(folder):
     for name, seed in {"a": "1", "b": "1", "c": "2"}.items():
-        assert restore("--seed", seed, "--noise", "30", out=f"{name}.png") == 0
+        assert restore("--seed", seed, "--blur", "1", task="deblur", out=f"{name}.png") == 0
     assert np.array_equal(pixels("a.png"), pixels("b.png"))
     assert not np.array_equal(pixels("a.png"), pixels("c.png"))
+
+
+def test_what_needs_nothing_is_told_so(folder, capsys):
+    """A sharp photo is left nearly as it is; one that is not blocky is not made so."""
+    half = data.astronaut().reshape(256, 2, 256, 2, 3).mean((1, 3))[60:156, 70:166]
+    Image.fromarray(half.round().astype(np.uint8)).save("sharp.png")
+    assert restore(source="sharp.png", out="same.png", task="deblur", steps=8) == 0
+    assert "looks sharp" in capsys.readouterr().err
+    assert np.square(pixels("same.png") - pixels("sharp.png")).mean() < (255 / 100) ** 2  # 40 dB
+    assert restore("--noise", "1", source="sharp.png", out="never.png", task="superres") == 2
+    assert "not made of 2 x 2 blocks" in capsys.readouterr().err
+    assert not Path("never.png").exists()
 
 
 def test_strength_holds_the_result_to_the_photo(folder):
@@ -189,7 +203,8 @@ def test_progress_with_the_time_left_and_a_final_line(folder, capsys):
     assert output == ""
     for number in (1, 2, 3):
         assert re.search(rf"\rstep +{number} of 3, +\d+ s left ", lines)
-    assert lines.splitlines()[-1] == "out.jpg: denoise, 48 x 64, assumed noise 12.0 of 255"
+    assert lines.splitlines()[-2] == "out.jpg: denoise, 48 x 64, assumed noise 12.0 of 255;"
+    assert re.search(r"differs from the photo by \d+\.\d of 255$", lines.splitlines()[-1])
 
 
 def test_quiet(folder, capsys):
@@ -205,10 +220,11 @@ def test_a_user_sees_no_warnings(folder):
         [*command, "--steps", "1"], env=ENVIRONMENT, capture_output=True, text=True, check=True
     )
     assert done.stdout == ""
-    first, *steps, last = done.stderr.splitlines()
+    first, *steps, what, how = done.stderr.splitlines()
     assert first == "loading the prior ..."
     assert all(re.fullmatch(r"|step +\d+ of 1, +\d+ s left ", line) for line in steps)
-    assert re.fullmatch(r"out\.jpg: denoise, 30 x 20, assumed noise \d+\.\d of 255", last)
+    assert re.fullmatch(r"out\.jpg: denoise, 30 x 20, assumed noise \d+\.\d of 255;", what)
+    assert re.fullmatch(r"degraded again, .* differs from the photo by \d+\.\d of 255", how)
 
 
 @pytest.mark.parametrize(

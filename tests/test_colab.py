@@ -34,6 +34,18 @@ found = {"package": gdp_lite.__file__, "prior": str(gdp_lite.prior.BUNDLED)}
 print(json.dumps(found))
 """
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+MOVE = """
+from ipywidgets import VBox, Widget
+for box in [w for w in Widget.widgets.values() if isinstance(w, VBox)]:
+    *controls, picture = box.children
+    for control in controls:
+        before, control.index = picture.value, len(control.options) - 1
+        assert picture.value != before
+        assert 'alt="' in picture.value
+        print(box.model_id)
+"""
+
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="no git")
 
 
@@ -102,13 +114,22 @@ def packages(environment):
     return {p["name"].lower().replace("_", "-"): p["version"] for p in json.loads(done.stdout)}
 
 
+class Reader(NotebookClient):
+    """Tells the kernel, unlike other programs, that somebody is there to type and to drag."""
+
+    async def async_start_new_kernel_client(self):
+        client = await super().async_start_new_kernel_client()
+        client.allow_stdin = True
+        return client
+
+
 def alone(path, folder, address):
-    """The notebook, copied into the folder with another address, to be run there by nbclient."""
+    """The notebook, copied into the folder with another address, to be run there as by a reader."""
     text = TOOLS["renewed"](path.read_text(encoding="utf-8"), TOOLS["configured"](), address)
     (folder / path.name).write_text(text, encoding="utf-8")
     notebook = nbformat.read(folder / path.name, as_version=4)
     resources = {"metadata": {"path": folder}}
-    return NotebookClient(notebook, kernel_name="colab", timeout=300, resources=resources)
+    return Reader(notebook, kernel_name="colab", timeout=300, resources=resources)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -119,10 +140,17 @@ def test_runs_from_top_to_bottom(path, colab, repository, tmp_path):
     assert int(before["huggingface-hub"].split(".")[0]) >= 2, "nothing tests --no-deps"
 
     client = alone(path, tmp_path, repository)
-    client.nb.cells.append(nbformat.v4.new_code_cell(PROBE))
+    client.nb.cells += map(nbformat.v4.new_code_cell, (PROBE, MOVE))
     client.execute()
 
-    found = json.loads(client.nb.cells[-1].outputs[0].text)
+    *cells, probe, move = (cell for cell in client.nb.cells if cell.cell_type == "code")
+    shown = [output.get("data", {}) for cell in cells for output in cell.outputs]
+    moving = [data for data in shown if "gdp-live" in data.get("text/html", "")]
+    twins = {data[VIEW]["model_id"] for data in moving if VIEW in data}
+    assert len(twins) == sum('gdp-pair"' not in data["text/html"] for data in moving)
+    assert {name for output in move.outputs for name in output.text.split()} == twins
+
+    found = json.loads(probe.outputs[0].text)
     assert Path(found["package"]).is_relative_to(site_packages(colab))
     assert Path(found["prior"]).is_relative_to(site_packages(colab))
     assert list(Path(found["prior"]).rglob("*.safetensors"))

@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
-from gdp_lite.interactive import before_after, slider, stepper
+from gdp_lite.interactive import VIEW, before_after, slider, stepper
 
 
 def image(seed=0, size=(24, 32)):
@@ -156,6 +157,135 @@ def test_tensors_with_gradient_and_without_a_batch():
     assert tags(slider({"a": plain[0]}, "x")) == want
     assert tags(slider({"a": plain.clone().requires_grad_()}, "x")) == want
     assert tags(slider({"a": plain.numpy()}, "x")) == want
+
+
+def shown(twin):
+    """The <img> tags that a twin shows now."""
+    return re.findall(r"<img [^>]*>", twin.children[-1].value)
+
+
+def test_the_sliders_twin_shows_what_the_page_does():
+    figure = slider({f"t = {t}": {"a": image(t), "b": image(9)} for t in range(4)}, "time")
+    twin = figure.twin()
+    control, picture = twin.children
+    assert control.description == "time"
+    for k in (0, 2, 1, 3):
+        control.index = k
+        assert shown(twin) == tags(figure)[2 * k : 2 * k + 2]
+        assert f'alt="time: t = {k}"' in picture.value
+        assert f"<output>t = {k}</output>" in picture.value
+        assert "hidden" not in picture.value[picture.value.index("</style>") :]
+
+
+def test_the_steppers_twin_shows_what_the_page_does():
+    figure = stepper({m: {c: image(ord(m) * ord(c)) for c in "xyz"} for m in "ab"})
+    twin = figure.twin()
+    methods, images, _ = twin.children
+    assert (methods.description, images.description) == ("method", "image")
+    for row, column in ((0, 0), (1, 2), (0, 1), (1, 0)):
+        methods.index, images.index = row, column
+        assert shown(twin) == [tags(figure)[3 * row + column]]
+
+
+def test_at_a_kernel_the_slider_shows_what_lies_between():
+    def look(t):
+        return f"t is {t}", flat(t / 100, 0, 0), f"red {t}"
+
+    figure = slider({f"t is {t}": look(t)[1] for t in (0, 100)}, "t", live=(range(101), look))
+    assert len(tags(figure)) == 2
+    twin = figure.twin()
+    for t in (0, 40, 75):
+        twin.children[0].value = t
+        (tag,) = shown(twin)
+        assert pixels(tag)[..., 0].mean() == pytest.approx(2.55 * t, abs=6)
+        assert f'alt="red {t}"' in tag
+
+
+class FrontEnd:
+    """What Jupyter or Colab does with a kernel: runs a line, moves a widget."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def messages(self, parent):
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") == parent:
+                if message["content"].get("execution_state") == "idle":
+                    return
+                assert message["msg_type"] != "error", message["content"]
+                yield message["msg_type"], message["content"]
+
+    def run(self, code, somebody=True):
+        """What the code shows, by type, and the state of each widget that it made."""
+        data, states = {}, {}
+        for kind, content in self.messages(self.client.execute(code, allow_stdin=somebody)):
+            if kind == "execute_result":
+                data = content["data"]
+            if kind == "comm_open":
+                states[content["comm_id"]] = content["data"]["state"]
+        return data, states
+
+    def move(self, widget, **state):
+        """What the other widgets change to when one is moved."""
+        data = {"method": "update", "state": state, "buffer_paths": []}
+        move = self.client.session.msg("comm_msg", {"comm_id": widget, "data": data})
+        self.client.shell_channel.send(move)
+        sent = [c for kind, c in self.messages(move["header"]["msg_id"]) if kind == "comm_msg"]
+        return {c["comm_id"]: c["data"].get("state") for c in sent if c["comm_id"] != widget}
+
+
+MAKE = """
+import torch
+from gdp_lite.interactive import before_after, slider
+slider({f"t = {t}": torch.full((1, 3, 8, 8), t / 3) for t in range(3)}, "time")
+"""
+
+
+@pytest.fixture(scope="module")
+def front_end():
+    manager, client = start_new_kernel()
+    yield FrontEnd(client)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_somebody_at_a_kernel_moves_widgets(front_end):
+    data, states = front_end.run(MAKE)
+    assert set(data) == {VIEW, "text/html", "text/plain"}, "the HTML is for those without widgets"
+    assert data["text/plain"] == "slider, time: t = 0, t = 1, t = 2"
+    *controls, picture = states[data[VIEW]["model_id"]]["children"]
+    (control,) = (name.removeprefix("IPY_MODEL_") for name in controls)
+    changed = front_end.move(control, index=2)
+    assert list(changed) == [picture.removeprefix("IPY_MODEL_")]
+    (state,) = changed.values()
+    assert 'alt="time: t = 2"' in state["value"]
+    (tag,) = re.findall(r"<img [^>]*>", state["value"])
+    assert pixels(tag).mean() == pytest.approx(170, abs=4)
+
+
+def test_what_is_stored_holds_no_widget(front_end):
+    """A program that runs a notebook says that nobody is there."""
+    data, states = front_end.run(MAKE, somebody=False)
+    assert set(data) == {"text/html", "text/plain"}
+    assert states == {}
+
+
+def test_before_and_after_is_the_same_at_a_kernel(front_end):
+    code = 'before_after(torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8), "black, white")'
+    data, states = front_end.run(MAKE + code)
+    assert set(data) == {"text/html", "text/plain"}
+    assert states == {}
+
+
+def test_without_ipywidgets_there_is_the_html(front_end):
+    front_end.run("import sys\nheld = sys.modules.get('ipywidgets')")
+    front_end.run("sys.modules['ipywidgets'] = None  # what Python has for 'not to be found'")
+    data, states = front_end.run(MAKE)
+    assert set(data) == {"text/html", "text/plain"}
+    assert states == {}
+    front_end.run("sys.modules['ipywidgets'] = held")
+    assert VIEW in front_end.run(MAKE)[0]
 
 
 BAD = {

@@ -7,6 +7,7 @@ import torch
 from exact import normal
 from operators import SIZES, adjoint_mismatch, fit, gradients_agree, photo, prox_slope, wild
 
+from gdp_lite.anchors import Reference, cast_posterior, exposure_posterior
 from gdp_lite.colour import ColourCast, ColourMatrix, Decolorize
 from gdp_lite.degradations import Compose, GaussianBlur
 from gdp_lite.light import (
@@ -174,23 +175,80 @@ def test_phi_is_found_from_pairs(name):
 
 
 def test_guesses_from_the_photo():
-    """The anchors are a mean of 0.45 and a grey world: a photo that has them is left alone."""
+    """The anchors are a white spot, a mean of 0.45: a photo that has them is left alone."""
     x = photo(40, 60)
     x = x * 0.45 / x.mean((2, 3), keepdim=True)
+    x[..., 10:14, 20:24] = 0.98
     for make, key, value in (
         (lambda: SmoothExposure(0.3), "gain", 0.3),
         (lambda: Gamma(2.0), "exponent", 2.0),
         (lambda: ColourCast((1.2, 1.0, 0.8)), "gains", (1.2, 1.0, 0.8)),
         (lambda: ColourMatrix((1.2, 1.0, 0.8), 0.1), "gains", (1.2, 1.0, 0.8)),
+        (lambda: LinearLight(SmoothExposure(0.2)), "inner.gain", 0.2),
+        (lambda: LinearLight(ColourCast((0.7, 1.0, 1.3))), "inner.gains", (0.7, 1.0, 1.3)),
     ):
         y = make()(x).detach()
         guess = make().randomise(torch.Generator().manual_seed(0)).initialise(y).phi()[key]
         torch.testing.assert_close(guess, torch.tensor(value), rtol=0.1, atol=0)
-    dark = LinearLight(SmoothExposure(0.25))
-    guess = float(LinearLight(SmoothExposure()).initialise(dark(x).detach()).phi()["inner.gain"])
-    assert guess == pytest.approx(0.25, rel=0.35)
     both = Compose(ColourCast(), Gamma()).initialise(Gamma(2.0)(x).detach())
     assert float(both.phi()["stages.1.exponent"]) == pytest.approx(2, rel=0.1)
+
+
+def test_draws_spread_as_the_posterior_does():
+    """A clipped channel tells only a bound: wider than where nothing is clipped."""
+    x = photo(40, 60)
+    x = x / x.amax()
+    cast = ColourCast((1.3, 1.0, 0.7))
+    draws = {}
+    for name, y in (("whole", cast(x).detach()), ("clipped", cast(x).detach().clamp(0, 1))):
+        generator = torch.Generator().manual_seed(0)
+        found = [ColourCast().initialise(y, generator=generator).phi()["gains"] for _ in range(50)]
+        draws[name] = torch.stack(found)
+        torch.testing.assert_close(draws[name].mean(1), torch.ones(50))
+    assert float(draws["clipped"].std(0).max()) > 1.2 * float(draws["whole"].std(0).max())
+    twice = [ColourCast().initialise(cast(x).detach()).phi()["gains"] for _ in range(2)]
+    assert torch.equal(*twice)
+
+
+def test_an_over_exposed_photo_is_not_taken_for_a_dark_one():
+    x = photo(40, 60)
+    y = (2 * x).clamp(0, 1)
+    assert float(SmoothExposure().initialise(y).gain) > 1
+    assert float(SmoothExposure().initialise(0.5 * x).gain) < 1
+    noisy = y + 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(0))
+    assert float(Compose(SmoothExposure(), Clip(0.05)).initialise(noisy).stages[0].gain) > 1
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_a_grey_card_pins_the_scale(linear):
+    """Within 5% and 2 degrees, whatever the brightest spot says; a card of another grey as well."""
+    for grey in (0.3, 0.6):
+        x = photo(40, 60)
+        x[..., 8:24, 8:24] = grey
+        reference = Reference((8, 8, 16, 16), grey)
+        for make, key, truth in (
+            (SmoothExposure, "gain", torch.tensor(0.4)),
+            (ColourCast, "gains", torch.tensor([1.3, 1.0, 0.7])),
+        ):
+            damage, found = make(truth), make(reference=reference)
+            if linear:
+                damage, found, key = LinearLight(damage), LinearLight(found), f"inner.{key}"
+            found = found.initialise(damage(x).detach()).phi()[key]
+            torch.testing.assert_close(found, truth, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        (Reference((30, 0, 16, 16), 0.5), "outside"),
+        (Reference((0, 0, 4, 4), 0.0), "above 0"),
+        (Reference((0, 0, 4, 4), 0.5, 0.0), "above 0"),
+    ],
+)
+def test_references_that_are_none(reference, message):
+    for make in (SmoothExposure, ColourCast):
+        with pytest.raises(ValueError, match=message):
+            make(reference=reference).initialise(photo(40, 60))
 
 
 @pytest.mark.parametrize(
@@ -205,6 +263,14 @@ def test_guesses_from_the_photo():
         (lambda: ColourCast((2.0, 2.0, 2.0)), "mean 1"),
         (lambda: ColourCast((3.0, 0.5, -0.5)), "positive"),
         (lambda: ColourMatrix(leak=0.3), "0.24"),
+        (lambda: ColourMatrix(leak=torch.zeros(9)), "one number or six"),
+        (lambda: assign(ColourCast(), "gains", [1.0, 1.0]), "gains is"),
+        (lambda: assign(ColourCast(), "gain", 1.0), "no Phi"),
+        (lambda: Gamma(target=1.0), "between 0 and 1"),
+        (lambda: SmoothExposure(grid=4), "grid is two"),
+        (lambda: LinearLight(Clip), "needs a degradation"),
+        (lambda: exposure_posterior(torch.full((1, 3, 4, 4), torch.nan)), "finite"),
+        (lambda: cast_posterior(torch.zeros(1, 1, 4, 4)), "photos"),
         (lambda: LinearLight(GaussianBlur(3, 1.0, sigma=0.1)), "encoding"),
         (lambda: ColourCast().check_measurement(torch.zeros(1, 1, 4, 4)), "three channels"),
     ],

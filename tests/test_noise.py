@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from gdp_lite.capture import from_uint8
 from gdp_lite.degradations import Compose, GaussianBlur
-from gdp_lite.noise import PoissonGaussianNoise, estimate_noise_curve
+from gdp_lite.noise import PoissonGaussianNoise, estimate_noise_curve, estimate_noise_level
 
 LEVELS = [(0.02, 0.02), (0.005, 0.01), (0.1, 0.001)]
 
@@ -120,6 +120,9 @@ def test_ranges(seed):
     [
         (lambda: PoissonGaussianNoise(0.0), "between"),
         (lambda: PoissonGaussianNoise(0.01, -1.0), "between"),
+        (lambda: PoissonGaussianNoise(level=-1.0), "level"),
+        (lambda: estimate_noise_curve(torch.zeros(3, 64, 64)), "photos"),
+        (lambda: estimate_noise_level(torch.full((1, 3, 64, 64), torch.nan), None), "finite"),
         (lambda: estimate_noise_curve(torch.zeros(1, 3, 8, 8)), "16 x 16"),
         (lambda: estimate_noise_curve(torch.zeros(1, 3, 64, 64)), "clipped"),
     ],
@@ -127,3 +130,21 @@ def test_ranges(seed):
 def test_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("sigma", [3, 10, 30])
+def test_level_is_found_by_the_prior(prior, sigma):
+    """Within 10%, from 96 x 96 pixels full of detail, which wavelets take for noise."""
+    x = from_uint8(data.astronaut())[..., 160:256, 180:276]  # hair and a face
+    y = x + sigma / 255 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    assert 255 * estimate_noise_level(y, prior) == pytest.approx(sigma, rel=0.1)
+
+
+def test_level_of_special_photos(prior):
+    assert estimate_noise_level(torch.zeros(1, 3, 40, 30), prior) == float(
+        prior.schedule.sigma_bar[1]
+    )
+    noise = torch.randn(1, 3, 40, 300, generator=torch.Generator().manual_seed(0))
+    assert estimate_noise_level(0.5 + 0.8 * noise, prior) == pytest.approx(0.8, rel=0.1)
+    with pytest.raises(ValueError, match="8 x 8"):
+        estimate_noise_level(torch.zeros(1, 3, 4, 40), prior)

@@ -18,6 +18,7 @@ WORDS = {
     *("size", "width", "height", "missing", "mask", "image_size", "stages", "gain", "betas"),
     *("steps", "start_sigma", "strength", "iterations", "tolerance", "clip", "perceptual"),
     *("beta_start", "beta_end", "max_beta", "count", "y_hat", "t_start", "loss", "number"),
+    *("samples", "initial", "learn", "residual", "trace"),
 }
 
 

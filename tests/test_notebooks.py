@@ -54,6 +54,10 @@ def test_outputs_are_stored(path):
         for output in outputs:
             assert output["output_type"] != "error", f"{where} failed"
             assert output.get("name") != "stderr", f"{where} wrote to stderr"
+            view = "application/vnd.jupyter.widget-view+json"
+            assert view not in output.get("data", {}), (
+                f"{where} has a widget, dead without its kernel: `python book/execute.py` it"
+            )
 
 
 @each

@@ -7,6 +7,7 @@ from skimage import data
 
 from gdp_lite.capture import from_uint8, through_jpeg
 from gdp_lite.degradations import Inpainting
+from gdp_lite.metrics import psnr
 from gdp_lite.occlusion import (
     BlindOcclusion,
     Occlusion,
@@ -16,6 +17,7 @@ from gdp_lite.occlusion import (
     text_mask,
 )
 from gdp_lite.phi import assign
+from gdp_lite.sampler import restore
 
 YELLOW = torch.tensor([1.0, 0.9, 0.2])
 PHOTOS = {
@@ -105,6 +107,30 @@ def test_a_clean_photo_has_no_overlay(name):
     assert bool((mask == 1).all())
 
 
+def test_an_overlay_is_found_and_taken_away(prior):
+    """In one call, better than the photo and consistent with it; then with a mask that was edited.
+
+    A pixel around the letters counts as covered although it shows the scene: dividing by its
+    tiny weight would blow it up.
+    """
+    name, mask = "cat", text_mask(96, 96, "Text", 30)
+    x = PHOTOS[name][..., :96, :96].float()
+    y = Occlusion(mask, YELLOW, 2 / 255).simulate(x, torch.Generator().manual_seed(0))
+    overlay = BlindOcclusion(mask.shape, 2 / 255)
+    generator = torch.Generator().manual_seed(1)
+    result = restore(y, overlay, prior, steps=4, generator=generator)
+    assert float(psnr(result.image, x)) > float(psnr(y, x)) + 10
+    assert float(result.residual) < 2 / 255
+    edited = result.phi["mask"][0, 0].clone()
+    assert float(((edited < 0.5) == (mask == 0)).float()[0, mask == 0].mean()) == 1
+    edited[..., :10, :] = 0
+    assign(overlay, "mask", edited)
+    overlay.requires_grad_(False)
+    again = restore(y, overlay, prior, steps=4, generator=generator)
+    assert torch.equal(again.phi["mask"][0, 0] < 0.5, edited < 0.5)
+    assert float(psnr(again.image, x)) > float(psnr(y, x)) + 5
+
+
 def test_masks():
     mask = box_mask(20, 30, 5, 6, 10, 12)
     assert float((1 - mask).sum()) == 30
@@ -124,6 +150,10 @@ def test_masks():
         (lambda: Occlusion(torch.ones(4, 4), torch.ones(2)), "colour of 3"),
         (lambda: box_mask(5, 5, 3, 3, 3, 4), "no box"),
         (lambda: find_overlay(torch.zeros(2, 3, 8, 8)), "one photo"),
+        (lambda: find_overlay(torch.full((1, 3, 8, 8), torch.nan)), "finite"),
+        (lambda: BlindOcclusion(4), "size is two"),
+        (lambda: scratch_mask(8, 8, -1), "scratches"),
+        (lambda: scratch_mask(8, 8, thickness=0.0), "scratches"),
         (lambda: BlindOcclusion((4, 4)).check_measurement(torch.zeros(1, 3, 4, 5)), "mask"),
         (
             lambda: Occlusion(torch.ones(4, 4), YELLOW).check_measurement(torch.zeros(1, 3, 4, 5)),

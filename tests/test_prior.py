@@ -78,7 +78,7 @@ def test_noise_free_deblurring_is_stable(prior, photo):
     """Class defaults: no noise, a wide blur. What it erased must not come back as rounding."""
     blur, x = GaussianBlur(), photo[..., :64, :64]
     y = blur(x)
-    result = restore(y, blur, prior, steps=6, generator=torch.Generator().manual_seed(0))
+    result = restore(y, blur, prior, steps=6, generator=torch.Generator().manual_seed(0)).image
     assert psnr(result, x) > psnr(y, x) + 2
 
 
@@ -114,6 +114,12 @@ def test_every_size_works(prior, size):
         eps = prior.eps(torch.zeros(1, 3, *size), 100)
     assert eps.shape == (1, 3, *size)
     assert bool(eps.isfinite().all())
+
+
+def test_the_answer_has_the_precision_of_the_question(prior):
+    x_t = normal(1, 3, 16, 24)
+    with torch.no_grad():
+        torch.testing.assert_close(prior.eps(x_t, 50), prior.eps(x_t.float(), 50).double())
 
 
 def test_padding_leaves_the_image_in_place(prior, photo):

@@ -1,5 +1,6 @@
 """Algorithm 1 and the practical sampler, in front of a prior that is known exactly."""
 
+import copy
 from itertools import pairwise
 
 import pytest
@@ -7,10 +8,13 @@ import torch
 from exact import GaussianPrior, normal
 from skimage import data
 
+from gdp_lite.blur import BlindGaussianBlur
 from gdp_lite.capture import from_uint8
 from gdp_lite.degradations import (
     BlockAverage,
     BlockAverageSameSize,
+    Compose,
+    Degradation,
     Exposure,
     GaussianBlur,
     GaussianNoise,
@@ -27,6 +31,8 @@ from gdp_lite.diffusion import (
 )
 from gdp_lite.losses import fidelity_loss, total_loss
 from gdp_lite.metrics import psnr
+from gdp_lite.noise import PoissonGaussianNoise
+from gdp_lite.occlusion import Occlusion
 from gdp_lite.sampler import algorithm_1, restore, time_grid
 from gdp_lite.schedule import linear_schedule
 
@@ -156,24 +162,104 @@ def test_restore_is_its_lines():
         torch.testing.assert_close(step.x_t, x_t)
         torch.testing.assert_close(step.x0_hat, x0_hat)
         x0 = blur.prox(x0_hat, y, 0.05**2 / (2.0 * float(prior.schedule.sigma_bar[t]) ** 2))
-    torch.testing.assert_close(result, x0)
+    torch.testing.assert_close(result.image, x0)
 
 
-def test_restore_learns_phi_where_asked():
-    """With eta the wrong gain and offset move so that the fidelity falls; without, they stay."""
+@pytest.mark.parametrize(("zeta", "above"), [(0.5, 1.0), (0.0, 1.15)])
+def test_noise_alone_is_reversed_from_the_photo(zeta, above):
+    """A noisy photo is an x_t: the states are DDIM's, written out; strength moves the start."""
+    prior, noise = GaussianPrior(var=1.0), GaussianNoise(0.1)
+    y, seen = to_display(normal(1, 3, 6, 5)), []
+    settings = {"steps": 4, "strength": 4.0, "zeta": zeta}
+    result = restore(y, noise, prior, generator=generator(), callback=seen.append, **settings)
+    times = time_grid(prior.schedule.nearest_t(above * 0.05), 4)
+    bar = [float(prior.schedule.alpha_bar[t]) for t in [*times, 0]]
+    x_t, g = bar[0] ** 0.5 * to_model(y), generator()
+    for step, t, now, then in zip(seen, times, bar[:-1], bar[1:], strict=True):
+        torch.testing.assert_close(step.x_t, x_t)
+        x0 = to_model(to_display(predict_x0(x_t, t, prior.eps(x_t, t), prior.schedule)).clamp(0, 1))
+        eps_hat = (x_t - now**0.5 * x0) / (1 - now) ** 0.5
+        var = zeta * (1 - then) / (1 - now) * (1 - now / then)
+        x_t = then**0.5 * x0 + (1 - then - var) ** 0.5 * eps_hat
+        if then < 1:
+            x_t = x_t + var**0.5 * torch.randn(y.shape, generator=g, dtype=y.dtype)
+    torch.testing.assert_close(result.image, to_display(x_t))
+
+
+def test_samples_of_a_noisy_photo_are_posterior_samples():
+    """Mean and spread over samples against the Gaussian posterior, which is known.
+
+    zeta = 1 in small steps is ancestral sampling: variance v s^2 / (v + s^2), in model range.
+    """
+    prior, noise = GaussianPrior(mean=0.2, var=0.04), GaussianNoise(0.1)
+    x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 24, 24))
+    y = noise.simulate(x, generator(1))
+    result = restore(y, noise, prior, steps=60, samples=64, generator=generator(2))
+    var_noise = (2 * noise.sigma) ** 2
+    mean = (prior.var * to_model(y) + var_noise * prior.mean) / (prior.var + var_noise)
+    std = 0.5 * (prior.var * var_noise / (prior.var + var_noise)) ** 0.5
+    assert float((result.image - to_display(mean)).square().mean()) < 0.15 * std**2
+    assert float(result.spread.mean()) == pytest.approx(std, rel=0.05)
+
+
+def test_restore_learns_phi():
+    """Gain and offset move so that the fidelity falls; known or held, they stay."""
     prior = GaussianPrior(mean=0.2, var=0.04)
     x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 16, 16))
     y = Exposure(0.5, 0.1).double()(x).detach()
-    last = {}
-    for eta in (0.0, 0.02):
-        seen, exposure = [], Exposure(1.2, -0.1, sigma=0.02).double()
-        restore(y, exposure, prior, eta=eta, generator=generator(), callback=seen.append)
-        last[eta] = seen[-1]
-    assert {k: float(v) for k, v in last[0.0].phi.items()} == pytest.approx(
-        {"gain": 1.2, "offset": -0.1}
-    )
-    assert float(last[0.02].phi["gain"]) < 1.1
-    assert last[0.02].loss < last[0.0].loss
+    exposure = Exposure(1.2, -0.1, sigma=0.02).double()
+    learned = restore(y, exposure, prior, initial="given", generator=generator())
+    held = restore(y, exposure, prior, initial="given", learn=False, generator=generator())
+    known = copy.deepcopy(exposure).requires_grad_(False)
+    assert torch.equal(restore(y, known, prior, generator=generator()).samples, held.samples)
+    first = {"gain": torch.full((1, 1), 1.2).double(), "offset": torch.full((1, 1), -0.1).double()}
+    torch.testing.assert_close(held.phi, first)
+    assert float(learned.phi["gain"]) < 1.1
+    assert learned.trace[-1]["loss"] < held.trace[-1]["loss"]
+    assert exposure.phi() == known.phi()  # what was given is left as it was
+
+
+def test_every_chain_has_a_phi_of_its_own():
+    """Two photos under two exposures, three random starts each, in one batch."""
+    prior = GaussianPrior(mean=0.2, var=0.04)
+    x = to_display(prior.mean + prior.var**0.5 * normal(2, 3, 16, 16))
+    y = torch.cat([Exposure(0.5)(x[:1]), Exposure(0.9)(x[1:])]).detach()
+    exposure = Exposure(sigma=0.02).double()
+    result = restore(y, exposure, prior, samples=3, initial="random", generator=generator())
+    gains = result.phi["gain"]
+    assert gains.shape == (3, 2)
+    assert len(gains.unique()) == 6
+    assert float((gains[:, 1] - gains[:, 0]).min()) > 0.1
+    assert result.samples.shape == (3, 2, 3, 16, 16)
+    assert result.image.shape == result.spread.shape == (2, 3, 16, 16)
+    assert result.residual.shape == (3, 2)
+    assert {name: len(value) for name, value in result.trace[0]["phi"].items()} == {
+        "gain": 6,
+        "offset": 6,
+    }
+
+
+def test_residual_is_the_photo_degraded_again():
+    prior, blur = GaussianPrior(), GaussianBlur(5, 1.0, 0.05)
+    y = blur.simulate(to_display(normal(1, 3, 9, 8)), generator(1))
+    result = restore(y, blur, prior, steps=3, samples=2, generator=generator())
+    expected = [(blur(x) - y).square().mean().sqrt() for x in result.samples]
+    torch.testing.assert_close(result.residual[:, 0], torch.stack(expected))
+    assert result.sigma == 0.05
+    one = restore(y, blur, prior, steps=1, generator=generator())
+    with pytest.raises(ValueError, match="samples=4"):
+        one.spread  # noqa: B018
+
+
+def test_a_perceptual_term_moves_the_guess():
+    """x_{0|t} - lambda2 sigma_bar^2 / 2 times the gradient, by hand in the first step."""
+    prior, blur = GaussianPrior(), GaussianBlur(3, 1.0, 0.05)
+    y, seen = to_display(normal(1, 3, 6, 5)), []
+    for settings in ({}, {"perceptual": lambda z: (z - 0.1).square().sum(), "lambda2": 3.0}):
+        restore(y, blur, prior, 2, generator=generator(), callback=seen.append, **settings)
+    plain, moved = seen[0].x0_hat, seen[2].x0_hat
+    sigma_bar = float(prior.schedule.sigma_bar[seen[0].t])
+    torch.testing.assert_close(moved, plain - 3.0 * sigma_bar**2 * (plain - 0.1))
 
 
 def test_clipping_keeps_the_guess_in_range():
@@ -235,8 +321,8 @@ def test_restore_finds_the_posterior_mean(name):
     display_mean = torch.full_like(x, (prior.mean + 1) / 2)
     rho = degradation.sigma**2 / (prior.var / 4)
     truth = degradation.prox(display_mean, y, rho)
-    samples = [restore(y, degradation, prior, generator=generator(s)) for s in range(20)]
-    error = (torch.stack(samples).mean(0) - truth).square().mean()
+    result = restore(y, degradation, prior, samples=100, generator=generator())
+    error = (result.image - truth).square().mean()
     of_mean = (display_mean - truth).square().mean()
     of_start = (degradation.start(y) - truth).square().mean()
     assert float(error) < 0.25 * min(float(of_mean), float(of_start))
@@ -249,27 +335,26 @@ def test_restore_keeps_to_the_photo(name):
     x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 16, 24))
     y = degradation.simulate(x, generator(1))
     result = restore(y, degradation, prior, generator=generator())
-    residual = float((degradation(result) - y).square().mean().sqrt())
-    assert residual < 1.5 * degradation.sigma
+    assert float(result.residual) < 1.5 * degradation.sigma
 
 
 def test_more_strength_is_nearer_to_the_photo():
     prior, noise = GaussianPrior(), GaussianNoise(0.1)
     y = noise.simulate(torch.full((1, 3, 16, 16), 0.9).double(), generator(1))
     residuals = [
-        float((restore(y, noise, prior, strength=s, generator=generator()) - y).square().mean())
+        float(restore(y, noise, prior, strength=s, generator=generator()).residual)
         for s in (0.1, 1.0, 10.0)
     ]
     assert residuals[0] > residuals[1] > residuals[2]
 
 
 def test_restore_is_reproducible_and_reports_every_step():
-    prior, noise = GaussianPrior(), GaussianNoise(0.1)
-    y = noise.simulate(normal(1, 3, 8, 8), generator(1))
+    prior, blur = GaussianPrior(), GaussianBlur(3, 1.0, 0.1)
+    y = blur.simulate(normal(1, 3, 8, 8), generator(1))
     seen = []
-    first = restore(y, noise, prior, steps=7, generator=generator(3), callback=seen.append)
-    assert torch.equal(first, restore(y, noise, prior, steps=7, generator=generator(3)))
-    assert not torch.equal(first, restore(y, noise, prior, steps=7, generator=generator(4)))
+    first = restore(y, blur, prior, steps=7, generator=generator(3), callback=seen.append).image
+    assert torch.equal(first, restore(y, blur, prior, steps=7, generator=generator(3)).image)
+    assert not torch.equal(first, restore(y, blur, prior, steps=7, generator=generator(4)).image)
     assert [s.number for s in seen] == list(range(1, 8))
     assert {s.steps for s in seen} == {7}
     assert seen[-1].t == 1
@@ -278,15 +363,135 @@ def test_restore_is_reproducible_and_reports_every_step():
 def test_restore_works_without_noise():
     prior, mask = GaussianPrior(), Inpainting(random_mask(16, 16, generator=generator()))
     x = to_display(normal(1, 3, 16, 16)).clamp(0, 1)
-    result = restore(mask(x), mask, prior, steps=5, generator=generator())
+    result = restore(mask(x), mask, prior, steps=5, generator=generator()).image
     torch.testing.assert_close(mask(result), mask(x), atol=1e-6, rtol=0)
 
 
-def test_a_wrong_measurement_is_refused_before_the_first_call():
-    class Unused:
-        schedule = SHORT
+class Cropped(Degradation):
+    """A reader's own kind that forgot to say what an x looks like."""
 
+    def A(self, x):
+        return x[..., 1:]
+
+
+class Unused:
+    """A prior that must not be called."""
+
+    schedule = SHORT
+
+
+def test_a_wrong_measurement_is_refused_before_the_first_call():
+    y, noise = torch.zeros(1, 3, 4, 4), GaussianNoise(0.1)
     with pytest.raises(ValueError, match="mask"):
-        restore(torch.zeros(1, 3, 4, 4), Inpainting(torch.ones(5, 5)), Unused())
-    with pytest.raises(ValueError, match="mask"):
-        algorithm_1(torch.zeros(1, 3, 4, 4), Inpainting(torch.ones(5, 5)), Unused())
+        algorithm_1(y, Inpainting(torch.ones(5, 5)), Unused())
+    with pytest.raises(ValueError, match="finite floats"):
+        algorithm_1(y * torch.nan, noise, Unused())
+    with pytest.raises(ValueError, match="are finite"):
+        algorithm_1(y, noise, Unused(), s=torch.nan)
+    with pytest.raises(ValueError, match="are finite"):
+        algorithm_1(y, noise, Unused(), eta=-1.0)
+    with pytest.raises(ValueError, match="one finite number"):
+        algorithm_1(y, noise, Unused(), lambda2=1.0, perceptual=lambda x: x)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"y": torch.zeros(1, 3, 5, 5)}, "the mask is 4 x 4"),
+        ({"y": torch.zeros(3, 4, 4)}, "finite floats"),
+        ({"y": torch.zeros(1, 1, 4, 4)}, "finite floats"),
+        ({"y": torch.zeros(0, 3, 4, 4)}, "finite floats"),
+        ({"y": None}, "NoneType"),
+        ({"y": torch.zeros(1, 3, 4, 4).half()}, "float16"),
+        ({"y": torch.full((1, 3, 4, 4), 255.0)}, "divide by 255"),
+        ({"y": torch.full((1, 3, 4, 4), torch.nan)}, "finite floats"),
+        ({"y": torch.zeros(1, 3, 4, 4, dtype=torch.uint8)}, "finite floats"),
+        ({"strength": 0.0}, "strength"),
+        ({"strength": torch.nan}, "strength"),
+        ({"zeta": 1.5}, "zeta"),
+        ({"steps": 0}, "at least one step"),
+        ({"steps": 2.5}, "whole ones"),
+        ({"steps": 2.0}, "whole ones"),
+        ({"steps": None}, "whole ones"),
+        ({"samples": 1.5}, "whole ones"),
+        ({"strength": None}, "are numbers"),
+        ({"strength": "1"}, "are numbers"),
+        ({"degradation": None}, "NoneType"),
+        ({"degradation": GaussianNoise(25.0)}, "no noise in display range"),
+        ({"degradation": GaussianNoise()}, "nothing to restore"),
+        ({"y": torch.full((1, 3, 4, 4), -20.0)}, "divide by 255"),
+        ({"start_sigma": 0.0}, "start_sigma"),
+        ({"start_sigma": torch.nan}, "start_sigma"),
+        ({"lambda2": -1.0}, "lambda2"),
+        ({"perceptual": lambda x: x}, "one finite number"),
+        ({"perceptual": lambda x: torch.tensor(1.0)}, "one finite number"),
+        ({"perceptual": lambda x: x.mean() * torch.nan}, "one finite number"),
+        ({"perceptual": "tv"}, "perceptual term fails on"),
+        ({"perceptual": lambda x: (x - torch.zeros(5, 5)).sum()}, "perceptual term fails on"),
+        ({"degradation": Occlusion(torch.ones(4, 4), torch.ones(3, 5, 4))}, "content is"),
+        ({"degradation": Cropped()}, "Cropped makes"),
+        (
+            {
+                "degradation": Compose(Exposure(), Inpainting(torch.ones(2, 1, 4, 4))),
+                "samples": 2,
+            },
+            "2 masks for 1",
+        ),
+        ({"degradation": Compose(Inpainting(torch.ones(5, 4)), GaussianBlur(3))}, "mask"),
+        ({"samples": 0}, "one sample"),
+        ({"initial": "zero"}, "initial is"),
+        ({"degradation": Inpainting(torch.ones(2, 1, 4, 4)), "samples": 3}, "2 masks for 3"),
+    ],
+)
+def test_bad_settings_are_refused_before_the_first_call(settings, message):
+    usual = {"y": torch.zeros(1, 3, 4, 4), "degradation": Inpainting(torch.ones(4, 4))}
+    with pytest.raises(ValueError, match=message):
+        restore(prior=Unused(), **usual | settings)
+
+
+def test_every_photo_has_its_own_mask():
+    """Two photos, two masks, three samples: each sample meets its photo's mask."""
+    prior, y = GaussianPrior(), to_display(normal(2, 3, 8, 9)).clamp(0, 1)
+    masks = torch.stack([random_mask(8, 9, generator=generator(n))[None] for n in range(2)])
+    inpainting = Inpainting(masks)
+    samples = restore(y, inpainting, prior, steps=2, samples=3, generator=generator()).samples
+    seen = masks.expand(3, 2, 3, -1, -1) == 1
+    torch.testing.assert_close(samples[seen], y.expand_as(samples)[seen], rtol=0, atol=1e-6)
+
+
+def test_hidden_pixels_do_not_count_as_residual():
+    prior, mask = GaussianPrior(), random_mask(16, 16, generator=generator())
+    y = to_display(normal(1, 3, 16, 16)).clamp(0, 1)
+    y[..., mask == 0] = 1.0
+    result = restore(y, Inpainting(mask), prior, steps=2, generator=generator())
+    assert float(result.residual) < 1e-3
+
+
+def test_noise_that_is_found_is_the_noise_assumed():
+    """Each chain's own level weighs its photo, and it is what the result reports."""
+    prior, truth = GaussianPrior(mean=0.2, var=0.04), PoissonGaussianNoise(0.02, 0.02)
+    x = to_display(prior.mean + prior.var**0.5 * normal(1, 3, 32, 32))
+    y = truth.simulate(torch.nn.functional.avg_pool2d(x, 9, 1, 4), generator(1))
+    wrong = PoissonGaussianNoise(1e-4, 1e-3).requires_grad_()
+    result = restore(y, wrong, prior, steps=2, generator=generator())
+    found = PoissonGaussianNoise().initialise(y)
+    assert result.sigma == pytest.approx(found.sigma, rel=1e-5)
+    assert float(result.phi["gain"]) == pytest.approx(float(found.gain), rel=1e-5)
+    assert found.sigma > 5 * wrong.sigma
+
+
+def test_a_known_stage_stays_known_in_a_composition():
+    prior, y = GaussianPrior(), to_display(normal(1, 3, 16, 16))
+    blur = BlindGaussianBlur(9, 1.7).requires_grad_(False)
+    chain = Compose(blur, Exposure(0.5, sigma=0.02))
+    for initial in ("photo", "random", "given"):
+        phi = restore(y, chain, prior, 2, initial=initial, generator=generator()).phi
+        assert float(phi["stages.0.width"]) == pytest.approx(1.7)
+        assert float(phi["stages.1.gain"]) != 0.5
+
+
+def test_a_photo_with_a_gradient_is_only_a_photo():
+    """Learning Phi leaves no gradient in it."""
+    y = torch.full((1, 3, 6, 6), 0.5, requires_grad=True)
+    restore(y, Exposure(0.5, sigma=0.1), GaussianPrior(), 2, generator=generator())
+    assert y.grad is None

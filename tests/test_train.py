@@ -1,6 +1,7 @@
 """Training: the crops, the clock, resuming, and that it learns."""
 
 import csv
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -230,8 +231,23 @@ def test_training_starts_from_a_prior(folder, tmp_path, capsys):
     assert main([*again, "--out", str(tmp_path / "two")]) == 0
     one, two = (load_prior(tmp_path / name / "prior").unet.state_dict() for name in ("one", "two"))
     assert all(torch.equal(one[name], two[name]) for name in one)
-    assert main([*again, "--out", str(tmp_path / "three"), "--channels", "16", "16"]) == 2
+    shape = again.index("--channels")
+    untold = again[:shape] + again[shape + 3 :]
+    assert main([*untold, "--out", str(tmp_path / "three")]) == 0, "the shape is the start's"
+    assert main([*again, "--out", str(tmp_path / "four"), "--channels", "16", "16"]) == 2
     assert "another network" in capsys.readouterr().err
+
+
+def test_compiled_training_takes_the_same_steps(folder, tmp_path, monkeypatch):
+    """What torch.compile is given computes what the module computes (traced, without its C++)."""
+    whole = functools.partial(torch.compile, backend="eager", fullgraph=True)
+    monkeypatch.setattr(torch, "compile", whole)
+    command = ["train", "--photos", str(folder), *SMALL, "--steps", "3", "--lr", "1e-2"]
+    for name, options in (("plain", []), ("compiled", ["--compile"])):
+        assert main([*command, "--out", str(tmp_path / name), *options]) == 0
+    one, other = (load_prior(tmp_path / n / "prior").unet for n in ("plain", "compiled"))
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-3)  # fp16, and bf16 in between
 
 
 def test_another_network_does_not_resume(folder, tmp_path, capsys):

@@ -49,6 +49,15 @@ ON_PAPER = """matchMedia("print").addEventListener("change", event => {
   dispatchEvent(new Event("resize"));  // the theme decides again what scrolls, for the keyboard
 });"""
 
+# MathJax makes every formula a stop of the Tab key: a hundred and more in a chapter. Those in the
+# text are left out, but for one that must scroll (a few pixels too wide are an italic's slant).
+TAB_STOPS = """const spareTabs = () => {
+  for (const formula of document.querySelectorAll("mjx-container:not([display])"))
+    formula.tabIndex = formula.scrollWidth > formula.clientWidth + 14 ? 0 : -1;
+};
+addEventListener("load", () => window.MathJax?.startup?.promise?.then(spareTabs));
+addEventListener("resize", spareTabs);"""
+
 # file name pattern, what the theme or Sphinx writes, what works from file:// without an error
 MENDED = [
     # Fonts are fetched by the style sheet anyway; a preload "crossorigin" fails from a file.
@@ -89,4 +98,5 @@ def setup(app):
     app.connect("build-finished", mend)
     app.add_css_file("book.css")
     app.add_js_file(None, body=ON_PAPER)
+    app.add_js_file(None, body=TAB_STOPS)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,7 +22,11 @@ def save_results(name, rows):
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()})
+            writer.writerow({k: _rounded(v) if isinstance(v, float) else v for k, v in row.items()})
+
+
+def _rounded(number):
+    return round(number, 3) + 0.0  # no -0.0
 
 
 def _number(text):

@@ -1,0 +1,151 @@
+"""What the sampler costs beside its bare network calls, and what more steps would buy.
+
+    python benchmarks/cost.py --shared ../shared
+
+Time and memory: 256 x 256, 5 steps, one thread, processor seconds of `restore` over those of as
+many calls of the network, alternating, the median of five pairs; peak memory of a process that
+restores over that of one that only calls the network. Then 20 against 100 steps, 96 x 96 crops
+of every fourth Kodak photo: PSNR in dB and HaarPSI, paired differences with standard errors, and
+beside HaarPSI's its spread over three seeds. Writes gdp_lite/results/cost.csv and steps.csv.
+About 12 minutes on one core.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import time
+
+import numpy as np
+import torch
+from first_restoration import centre_crops
+
+from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.blur import Blur, motion_kernel
+from gdp_lite.degradations import (
+    BlockAverage,
+    Compose,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    random_mask,
+)
+from gdp_lite.jpeg import JPEG
+from gdp_lite.light import Clip, LinearLight, SmoothExposure
+from gdp_lite.metrics import psnr
+from gdp_lite.prior import load_prior
+from gdp_lite.results import save_results
+from gdp_lite.sampler import restore
+
+SIZE, STEPS = 256, 5
+
+
+def operators(size):
+    mask = random_mask(size, size, generator=torch.Generator().manual_seed(0))
+    return {
+        "noise": GaussianNoise(25 / 255),
+        "25% missing": Inpainting(mask, 2 / 255),
+        "block average 4": BlockAverage(4, sigma=2 / 255),
+        "Gaussian blur": GaussianBlur(9, 1.5, 5 / 255),
+        "motion blur": Blur(motion_kernel(9, 30), 5 / 255),
+        "JPEG": JPEG.from_quality(50, sigma=5 / 255),
+        "capture": Compose(
+            GaussianBlur(9, 1.0),
+            LinearLight(Compose(SmoothExposure(0.5), Clip())),
+            JPEG.from_quality(80, sigma=5 / 255),
+        ),
+    }
+
+
+def photo(size):
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(1, 3, 12, 12, generator=generator)
+    return torch.nn.functional.interpolate(coarse, (size, size), mode="bilinear")
+
+
+def calls(prior, x):
+    with torch.no_grad():
+        for t in range(10, 10 * STEPS + 1, 10):
+            prior.eps(x, t)
+
+
+def restored(prior, degradation, y):
+    known = degradation.requires_grad_(False)
+    restore(y, known, prior, STEPS, generator=torch.Generator().manual_seed(0))
+
+
+def seconds(function, *arguments):
+    began = time.process_time()
+    function(*arguments)
+    return time.process_time() - began
+
+
+def peak(name):
+    """MiB of a fresh process; name: of an operator, None for the bare calls."""
+    torch.set_num_threads(1)
+    prior, x = load_prior(), photo(SIZE)
+    if name is None:
+        calls(prior, x)
+    else:
+        degradation = operators(SIZE)[name]
+        restored(prior, degradation, degradation.simulate(x).detach())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def costs():
+    prior, x, rows = load_prior(), photo(SIZE), []
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        bare = pool.map(peak, [None])[0]
+        for name, degradation in operators(SIZE).items():
+            y = degradation.simulate(x, torch.Generator().manual_seed(0)).detach()
+            ratios = []
+            for _ in range(5):
+                whole = seconds(restored, prior, degradation, y)
+                ratios.append(whole / seconds(calls, prior, x))
+            row = {"operator": name, "time": float(np.median(ratios))}
+            row["memory"] = pool.map(peak, [name])[0] / bare
+            rows.append(row)
+            print(row, flush=True)
+    save_results("cost", rows)
+
+
+def steps(shared):
+    repair_torchvision()
+    import piq
+
+    prior, rows = load_prior(), []
+    x = torch.cat([x for _, x in centre_crops(f"{shared}/eval/kodak24", 96)][::4])
+    for name in ("noise", "25% missing", "block average 4", "Gaussian blur"):
+        degradation = operators(96)[name]
+        y = degradation.simulate(x, torch.Generator().manual_seed(0)).detach()
+
+        def scores(count, seed, degradation=degradation, y=y):
+            generator = torch.Generator().manual_seed(seed)
+            image = restore(y, degradation, prior, count, generator=generator).image
+            haar = piq.haarpsi(image.clamp(0, 1), x, reduction="none")
+            return psnr(image, x).double(), haar.double()
+
+        few, many = [scores(20, seed) for seed in range(3)], scores(100, 0)
+        row = {"operator": name}
+        for number, kind in enumerate(("psnr", "haarpsi")):
+            gap = few[0][number] - many[number]
+            row[kind] = float(few[0][number].mean())
+            row[f"{kind}_minus_100_steps"] = float(gap.mean())
+            row[f"{kind}_error"] = float(gap.std() / len(gap) ** 0.5)
+            spread = torch.stack([scores[number] for scores in few]).std(0).mean()
+            row[f"{kind}_spread"] = float(spread)
+        rows.append(row)
+        print(row, flush=True)
+    save_results("steps", rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    costs()
+    steps(args.shared)
+
+
+if __name__ == "__main__":
+    main()

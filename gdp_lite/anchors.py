@@ -1,0 +1,145 @@
+"""Exposure and white balance from one photo: what f x = (f c)(x / c) leaves open, an anchor pins.
+
+Most good photos have a spot that is nearly white. With s = log of the brightest value, an unknown
+gain moves it alone: s(g x) = log g + s(x). Over good photos s(x) is a mixture of two Gaussians,
+those that reach white and those that do not; benchmarks/anchors.py fits it and writes
+anchors.json. With a prior of log g that makes a posterior, given here as samples. Where y is
+clipped, s is only a bound. A `Reference`, a patch of known colour, pins the scale.
+"""
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch.distributions import MultivariateNormal, Normal
+from torch.nn import functional
+
+from gdp_lite.degradations import check_photo
+
+SAMPLES = 20000
+DARKEST = 1 / 16  # the smallest exposure that is considered
+WHITE = 0.995  # display range: from here on a value may have been clipped
+CAST = 0.22  # spread of the log gains of a colour cast
+CURVE = 2.2  # relative errors grow by this from encoded numbers to light
+
+
+class Reference(NamedTuple):
+    """A patch of known colour in the photo, a grey card for instance.
+
+    box: (top, left, height, width) in pixels, None for the whole photo. colour: the number, or
+    three, that it has in a good photo, encoded display range, mean over the patch. tolerance:
+    its relative error.
+    """
+
+    box: tuple | None
+    colour: float | tuple
+    tolerance: float = 0.01
+
+
+def exposure_posterior(y, linear=False, reference=None, sigma=0.0):
+    """Samples of the exposure f in [1/16, 4] of y = f x, sorted, (n,).
+
+    y: (B, 3, H, W); one f for all. linear: y is light and not encoded. A photo that reaches white
+    is taken to be over-exposed: f >= 1 then comes from its mean, of which clipping makes too
+    little. sigma: noise in y, display range, by which it may exceed white although clipped.
+    Deterministic. ValueError for a reference that lies outside of y or has no positive colour.
+    """
+    check_photo(y)
+    anchor, generator = _anchors()["linear" if linear else "encoded"], _generator()
+    low, high = math.log(DARKEST), 0.0
+    s = brightest(y, linear).amax(0, keepdim=True)
+    if bool(_clipped(y, s, linear, sigma)):
+        mean, spread = anchor["mean"]
+        centre = float(y.double().mean().clamp(min=1e-4).log()) - mean
+        low, high, model = 0.0, math.log(4), [[1.0], [[mean]], [[[spread**2]]]]
+        s = torch.tensor([centre + mean]).double()
+    else:
+        model = anchor["exposure"]
+    if reference is None:
+        log_f = low + (high - low) * torch.rand(SAMPLES, 1, generator=generator).double()
+    else:
+        value, tolerance = _seen(y, reference, linear)
+        noise = torch.randn(SAMPLES, 1, generator=generator).double()
+        log_f = value.mean() + tolerance * noise
+    return _resampled(log_f, s, model, None, generator)[:, 0].exp().sort().values
+
+
+def cast_posterior(y, linear=False, reference=None, sigma=0.0):
+    """Samples of the gains of a colour cast, mean 1 each, (n, 3). Arguments as above."""
+    check_photo(y)
+    generator = _generator()
+    # Casts have mean 1, so that the sum of the log gains hardly varies.
+    cov = 1.5 * CAST**2 * (torch.eye(3) - 0.98 / 3 * torch.ones(3, 3)).double()
+    mean = torch.zeros(3).double()
+    if reference is not None:
+        value, tolerance = _seen(y, reference, linear)
+        value = value.expand(3) - value.mean()
+        gain = cov @ torch.linalg.inv(cov + tolerance**2 * torch.eye(3).double())
+        mean, cov = mean + gain @ (value - mean), cov - gain @ cov
+    root = torch.linalg.cholesky(cov + 1e-12 * torch.eye(3).double())
+    log_g = mean + torch.randn(SAMPLES, 3, generator=generator).double() @ root.T
+    s = brightest(y, linear)
+    clipped = _clipped(y, s, linear, sigma)
+    model = _anchors()["linear" if linear else "encoded"]["cast"]
+    gains = _resampled(log_g, s, model, clipped, generator).exp()
+    return gains / gains.mean(1, keepdim=True)
+
+
+def brightest(y, linear=False):
+    """Log of each channel's largest value, (3,), after 2 x 2 averaging against the noise."""
+    y = functional.avg_pool2d(y.detach(), [min(2, n) for n in y.shape[-2:]]).double()
+    return y.amax((0, 2, 3)).clamp(min=1e-4).log().cpu()
+
+
+def _clipped(y, s, linear, sigma):
+    """Whether s is only a bound; never in a simulation without clipping, which exceeds white."""
+    curve = CURVE if linear else 1.0
+    return (s >= curve * math.log(WHITE)) & bool(y.max() < 1 + 1e-4 + 6 * curve * sigma)
+
+
+def _seen(y, reference, linear):
+    """(log of what the patch has over what it should have, (3,), and its tolerance)."""
+    top, left, height, width = reference.box or (0, 0, *y.shape[-2:])
+    patch = y.detach()[..., top : top + height, left : left + width].double()
+    if 0 in patch.shape or patch.shape[-2:] != (height, width) or min(top, left) < 0:
+        raise ValueError(f"the reference {reference.box} lies outside of {tuple(y.shape[-2:])}")
+    colour = torch.as_tensor(reference.colour).double().expand(3)
+    if not bool((colour > 0).all()) or not reference.tolerance > 0:
+        raise ValueError(f"a reference needs a colour and tolerance above 0: {reference}")
+    power = CURVE if linear else 1.0
+    if linear:
+        from gdp_lite.light import srgb_to_linear
+
+        colour = srgb_to_linear(colour)
+    seen = patch.mean((0, 2, 3)).cpu().clamp(min=1e-4)
+    return (seen / colour).log(), power * reference.tolerance
+
+
+def _resampled(log_g, s, model, clipped, generator):
+    """Samples of the prior (n, k) -> of the posterior, by the likelihood of s = log g + v."""
+    total = []
+    clipped = torch.zeros(len(s), dtype=torch.bool) if clipped is None else clipped
+    for weight, mean, cov in zip(*(torch.tensor(p).double() for p in model), strict=True):
+        log_p = weight.log().expand(len(log_g))
+        if not bool(clipped.all()):
+            seen = ~clipped
+            v = MultivariateNormal(mean[seen], cov[seen][:, seen])
+            log_p = log_p + v.log_prob(s[seen] - log_g[:, seen])
+        for c in clipped.nonzero()[:, 0].tolist():  # what was clipped was at least that bright
+            above = (log_g[:, c] + mean[c] - s[c]) / cov[c, c].sqrt()
+            log_p = log_p + Normal(0.0, 1.0).cdf(above).clamp(min=1e-12).log()
+        total.append(log_p)
+    weights = torch.stack(total).logsumexp(0).softmax(0)
+    return log_g[torch.multinomial(weights, SAMPLES, True, generator=generator)]
+
+
+def _generator():
+    return torch.Generator().manual_seed(0)
+
+
+@cache
+def _anchors():
+    return json.loads((Path(__file__).parent / "anchors.json").read_text(encoding="utf-8"))

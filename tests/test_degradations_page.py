@@ -1,0 +1,56 @@
+"""The page of degradations lists every class, with the ranges that the code has."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import gdp_lite
+from gdp_lite.colour import ColourMatrix
+from gdp_lite.degradations import Degradation
+from gdp_lite.light import Contrast, Gamma, SmoothExposure
+from gdp_lite.noise import PoissonGaussianNoise
+
+PAGE = (Path(__file__).parents[1] / "book" / "degradations.md").read_text(encoding="utf-8")
+
+
+def test_every_degradation_is_listed_and_no_other():
+    classes = set()
+    for info in pkgutil.iter_modules(gdp_lite.__path__):
+        if info.name != "__main__":
+            module = importlib.import_module(f"gdp_lite.{info.name}")
+            for name, thing in inspect.getmembers(module, inspect.isclass):
+                if issubclass(thing, Degradation) and thing.__module__ == module.__name__:
+                    classes.add(f"{info.name}.{name}")
+    listed = re.findall(r"^\| `([a-z_]+\.[A-Za-z]+)` \|", PAGE, re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == classes - {"degradations.Degradation"}
+
+
+@pytest.mark.parametrize(
+    ("degradation", "name", "text"),
+    [
+        (PoissonGaussianNoise(), "gain", "`gain` $10^{-6}$ to 0.5"),
+        (PoissonGaussianNoise(), "read_sigma", "`read_sigma` $10^{-4}$ to 0.5"),
+        (SmoothExposure(), "gain", "`gain` 1/64 to 64"),
+        (SmoothExposure(), "offset", "`offset` −0.5 to 0.5"),
+        (Gamma(), "exponent", "`exponent` 0.1 to 10"),
+        (Contrast(), "contrast", "`contrast` 0.05 to 20"),
+        (ColourMatrix(), "leak", "`leak` −0.24 to 0.24"),
+    ],
+)
+def test_ranges_are_the_codes(degradation, name, text):
+    """The two numbers of the text are what the parametrisation says."""
+    assert text in PAGE
+    constraint = degradation.parametrizations[name][0]
+    limits = (
+        (constraint.low, constraint.high)
+        if hasattr(constraint, "low")
+        else (-constraint.limit, constraint.limit)
+    )
+    low, high = text.split("` ")[1].replace("−", "-").strip("$").split(" to ")
+    low = low.replace("$", "").replace("10^{-", "1e-").replace("}", "")
+    assert (eval(low), eval(high)) == pytest.approx(limits)
