@@ -1,4 +1,4 @@
-"""The diffusion and its reversal, Eqs. (2) to (5): pure functions of tensors.
+"""The diffusion, its reversal and its steering, Eqs. (2) to (6): pure functions of tensors.
 
 Every function takes images of shape (B, 3, H, W), or any shape whose first axis is the
 batch, in model range [-1, 1]; a time ``t`` in 1..T, as an int or as an int64 tensor of
@@ -6,7 +6,7 @@ shape (B,); and a `NoiseSchedule`. Coefficients are computed in float64 and then
 type and device of the image. Nothing here is random: noise is an argument. A time outside
 the schedule is a ValueError.
 
-The source prints three of these formulas with a mistake; the docstrings name each one.
+The source prints four of these formulas with a mistake; the docstrings name each one.
 """
 
 import torch
@@ -64,6 +64,17 @@ def posterior_mean(x0_hat, x_t, t, schedule):
     of_x0 = alpha_bar_prev.sqrt() * beta / (1 - alpha_bar)
     of_xt = alpha.sqrt() * (1 - alpha_bar_prev) / (1 - alpha_bar)
     return _as(of_x0, x_t) * x0_hat + _as(of_xt, x_t) * x_t
+
+
+def guided_mean(x_t, t, eps_hat, gradient, schedule):
+    """E[x_{t-1} | x_t, y] = mu_t + beta_t / sqrt(alpha_t) gradient. Eq. (6).
+
+    gradient: of log p(y | x_t) in x_t, shaped like x_t. Exact for the mean if it and eps_hat are.
+    The source prints the shift without its factor: a misprint.
+    """
+    mean = posterior_mean_from_eps(x_t, t, eps_hat, schedule)
+    t = check_time(t, schedule)
+    return mean + _as(schedule.beta[t] / schedule.alpha[t].sqrt(), x_t) * gradient
 
 
 def posterior_var(t, schedule):

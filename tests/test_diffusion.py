@@ -8,6 +8,7 @@ from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import (
     add_noise,
     ancestral_step,
+    guided_mean,
     posterior_mean,
     posterior_mean_from_eps,
     posterior_std,
@@ -155,6 +156,24 @@ def test_eqs_3_and_4_agree():
     )
 
 
+@pytest.mark.parametrize("schedule", [linear_schedule(), cosine_schedule(), linear_schedule(20)])
+def test_the_guided_mean_is_that_of_a_prior_which_knows_y(schedule):
+    """Eq. (6) for x_0 ~ N(mean, var), y = x_0 + N(0, 0.2^2): given y, x_0 is Gaussian again."""
+    prior, x_t, y = GaussianPrior(schedule=schedule), normal(500), 0.5
+    var = 1 / (1 / prior.var + 1 / 0.2**2)
+    knowing = GaussianPrior(var * (prior.mean / prior.var + y / 0.2**2), var, schedule)
+    for t in times(schedule):
+        # log p(y | x_t) by hand: y is x_0 + noise, and x_0 given x_t is N(posterior mean, left)
+        alpha_bar = float(schedule.alpha_bar[t])
+        noisy = alpha_bar * prior.var + 1 - alpha_bar
+        slope, left = alpha_bar**0.5 * prior.var / noisy, prior.var * (1 - alpha_bar) / noisy
+        gradient = slope * (y - prior.posterior_mean_x0(x_t, t)) / (left + 0.2**2)
+        ours = guided_mean(x_t, t, prior.eps(x_t, t), gradient, schedule)
+        expected = posterior_mean(knowing.posterior_mean_x0(x_t, t), x_t, t, schedule)
+        # float64; the cosine schedule's last step multiplies rounding errors by 32
+        torch.testing.assert_close(ours, expected, rtol=1e-10, atol=1e-11)
+
+
 def test_predict_eps_and_add_noise_invert_eq_5():
     schedule = linear_schedule()
     x_t, eps = normal(2, 3, 4, 4), normal(2, 3, 4, 4, seed=1)
@@ -172,12 +191,16 @@ def test_a_batch_of_times_is_each_time_alone():
     for i, t in enumerate(times.tolist()):
         alone = ancestral_step(x_t[i : i + 1], t, eps[i : i + 1], noise[i : i + 1], schedule)
         torch.testing.assert_close(together[i : i + 1], alone)
+    together = guided_mean(x_t, times, eps, noise, schedule)
+    alone = guided_mean(x_t[1:2], 250, eps[1:2], noise[1:2], schedule)
+    torch.testing.assert_close(together[1:2], alone)
 
 
 def test_float32_images_stay_float32():
     schedule = linear_schedule()
     image = torch.zeros(1, 3, 2, 2)
     assert ancestral_step(image, 5, image, image, schedule).dtype == torch.float32
+    assert guided_mean(image, 5, image, image, schedule).dtype == torch.float32
     assert add_noise(image, torch.tensor([5]), image, schedule).dtype == torch.float32
 
 
