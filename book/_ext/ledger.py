@@ -16,10 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 ENTRIES = [f"Eq. ({n})" for n in range(1, 10)] + [f"Algorithm 1, line {n}" for n in range(1, 10)]
 # What is derived in chapters that are still to be written.
-TO_COME = {
-    *(f"Eq. ({n})" for n in (8,)),
-    *(f"Algorithm 1, line {n}" for n in (1, 2, 6, 8, 9)),
-}
+TO_COME = set()
 
 
 class Cell(NamedTuple):
