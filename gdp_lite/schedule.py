@@ -65,3 +65,17 @@ def cosine_schedule(T=1000, offset=0.008, max_beta=0.999):
     t = torch.arange(T + 1, dtype=torch.float64) / T
     f = torch.cos((t + offset) / (1 + offset) * math.pi / 2) ** 2
     return NoiseSchedule.from_betas((1 - f[1:] / f[:-1]).clamp(max=max_beta))
+
+
+def respaced(schedule, steps):
+    """The schedule that visits only `steps` evenly spaced times of another, and these times.
+
+    steps: in 1..T, ValueError else. Returns (schedule with T = steps, list of its steps + 1 times
+    in the other, from 0 to T): a step over many times is a forward step again. Source: Nichol and
+    Dhariwal 2021, section 4.
+    """
+    if not 1 <= steps <= schedule.T:
+        raise ValueError(f"steps must lie in 1..{schedule.T}, got {steps}")
+    times = torch.linspace(0, schedule.T, steps + 1).round().long()
+    alpha_bar = schedule.alpha_bar[times]
+    return NoiseSchedule.from_betas(1 - alpha_bar[1:] / alpha_bar[:-1]), times.tolist()

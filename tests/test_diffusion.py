@@ -19,7 +19,7 @@ from gdp_lite.diffusion import (
     to_model,
 )
 from gdp_lite.prior import schedule_from_config
-from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
+from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule, respaced
 
 repair_torchvision()
 from diffusers import DDPMScheduler  # noqa: E402 (must come after the repair)
@@ -172,6 +172,21 @@ def test_the_guided_mean_is_that_of_a_prior_which_knows_y(schedule):
         expected = posterior_mean(knowing.posterior_mean_x0(x_t, t), x_t, t, schedule)
         # float64; the cosine schedule's last step multiplies rounding errors by 32
         torch.testing.assert_close(ours, expected, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 20, 1000])
+def test_a_respaced_schedule_has_the_noise_of_the_other_at_its_times(steps):
+    schedule = linear_schedule()
+    few, times = respaced(schedule, steps)
+    assert (few.T, times[0], times[-1], len(set(times))) == (steps, 0, 1000, steps + 1)
+    # float64; a single step keeps 4e-5 of 1, and the difference loses five digits
+    torch.testing.assert_close(few.alpha_bar, schedule.alpha_bar[times], rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("steps", [0, 1001])
+def test_a_schedule_is_not_respaced_to_more_times_than_it_has(steps):
+    with pytest.raises(ValueError, match="steps must lie in"):
+        respaced(linear_schedule(), steps)
 
 
 def test_predict_eps_and_add_noise_invert_eq_5():
