@@ -15,8 +15,6 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 ENTRIES = [f"Eq. ({n})" for n in range(1, 10)] + [f"Algorithm 1, line {n}" for n in range(1, 10)]
-# What is derived in chapters that are still to be written.
-TO_COME = set()
 
 
 class Cell(NamedTuple):
@@ -54,7 +52,7 @@ def collect(root):
 
 
 def ledger_sections(root):
-    """Markdown: a section for every entry, with its checks or that its chapter is to come."""
+    """Markdown: a section for every entry, with its checks."""
     cells, parts = collect(root), []
     for entry in ENTRIES:
         lines = [
@@ -64,7 +62,7 @@ def ledger_sections(root):
             for row in cell.metadata.get("ledger", ())
             if row["entry"] == entry
         ]
-        parts += [f"## {entry}", "\n".join(lines) or "*Chapter to come.*"]
+        parts += [f"## {entry}", "\n".join(lines)]
     return "\n\n".join(parts)
 
 
