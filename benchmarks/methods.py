@@ -16,7 +16,7 @@ schedule (DiffPIR: quadratically, as in its code), from pure noise, `restore` ex
     Algorithm 1  the source's, as `gdp_lite.sampler.algorithm_1`
 
 Writes gdp_lite/results/methods.csv: network calls, processor seconds a photo, PSNR in dB with its
-standard error, and the paired difference from "restore" with its own. About 15 minutes on one core.
+standard error, and the paired difference from "restore" with its own. About 20 minutes on one core.
 """
 
 import argparse
@@ -199,12 +199,12 @@ def biharmonic(y, F, prior):
 METHODS = {
     "restore": (ours, 20, {}, None),
     "restore, tuned": (ours, 20, {"strength": (1.0, 3.0), "zeta": (0.0, 0.25, 1.0)}, None),
-    "DiffPIR": (diffpir, 50, {"weight": (1.0, 4.0, 16.0), "zeta": (0.3, 1.0)}, None),
+    "DiffPIR": (diffpir, 50, {"weight": (0.3, 1.0, 4.0), "zeta": (0.3, 1.0)}, None),
     "DDNM": (ddnm, 100, {"noise_known": (0.0, 1.0)}, None),
     "DPS": (dps, 100, {"step": (1.0, 3.0, 9.0, 27.0)}, None),
     "Algorithm 1": (source, 100, {"s": (0.5, 2.0, 8.0, 32.0)}, None),
     "bicubic": (bicubic, 0, {}, "block average 4"),
-    "Wiener": (wiener_filter, 0, {"balance": (0.003, 0.01, 0.03, 0.1, 0.3)}, "Gaussian blur"),
+    "Wiener": (wiener_filter, 0, {"balance": (0.03, 0.1, 0.3, 1.0, 3.0)}, "Gaussian blur"),
     "Richardson-Lucy": (richardson_lucy, 0, {"iterations": (3, 5, 8, 12, 20)}, "Gaussian blur"),
     "biharmonic": (biharmonic, 0, {}, "25% missing"),
 }
