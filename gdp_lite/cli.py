@@ -10,7 +10,9 @@ import sys
 import time
 import warnings
 
-MAX_PIXELS = 1_350_000  # "about one megapixel": 1296 x 968 and 1024 x 1280 still pass
+MAX_PIXELS = 16_500_000  # of the phone photos at hand the largest has 12.2 million
+WHOLE = 1_350_000  # pixels: up to here the network sees the photo whole, above it in tiles
+TILE, OVERLAP = 512, 64
 TASKS = {
     "denoise": "remove sensor noise; its level is estimated unless --noise is given",
     "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",
@@ -86,7 +88,9 @@ def _parser(with_training):
         "--factor", type=int, choices=(2, 4, 8), help="superres: block (default 2)"
     )
     restore.add_argument(
-        "--steps", type=_whole(1, 1000), default=20, help="network calls (default 20)"
+        "--steps",
+        type=_whole(1, 1000),
+        help="how often the network sees the photo (default 20, but 1 for noise alone)",
     )
     restore.add_argument(
         "--seed",
@@ -128,7 +132,7 @@ def _restore_photo(args):
 
     from gdp_lite.degradations import GaussianBlur
     from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
-    from gdp_lite.sampler import restore
+    from gdp_lite.sampler import restore, usual_steps
     from gdp_lite.tasks import degradation_for, pick_device
 
     photo = read_photo(args.photo, MAX_PIXELS)
@@ -144,18 +148,26 @@ def _restore_photo(args):
         _say("loading the prior ...")
 
     from gdp_lite.prior import load_prior
+    from gdp_lite.tiling import TiledPrior, count_tiles
 
+    height, width = photo.image.shape[-2:]
+    steps = args.steps or usual_steps(degradation)
+    large = height * width > WHOLE
     try:
         prior = load_prior(args.prior, device)
+        if not args.quiet:
+            tiles = count_tiles(height, width, TILE, OVERLAP) if large else 1
+            prior = _Progress(prior, steps * tiles)
         result = restore(
             photo.image.to(device),
             degradation.to(device),
-            prior,
-            steps=args.steps,
+            TiledPrior(prior, TILE, OVERLAP) if large else prior,
+            steps=steps,
             strength=args.strength,
             generator=torch.Generator().manual_seed(args.seed),
-            callback=None if args.quiet else _Progress(),
         )
+        if not args.quiet and prior.done < prior.calls:  # at low noise some of the steps coincide
+            _say("")
     except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
         reason = (str(error) or "out of memory").splitlines()[0]
         raise ValueError(f"{args.photo} could not be restored on {device}: {reason}") from error
@@ -165,7 +177,6 @@ def _restore_photo(args):
     check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
     write_photo(args.output, restored, photo)
     if not args.quiet:
-        height, width = photo.image.shape[-2:]
         noise, residual = 255 * result.sigma, 255 * float(result.residual)
         assumed = f"assumed noise {noise:.1f} of 255"
         if args.task == "deblur" and isinstance(degradation, GaussianBlur):
@@ -178,15 +189,20 @@ def _restore_photo(args):
 
 
 class _Progress:
-    """A sampler callback that keeps one line on stderr up to date, with the time left."""
+    """A prior that keeps one line on stderr up to date: its calls, of how many, the time left."""
 
-    def __init__(self):
-        self.began = time.monotonic()
+    def __init__(self, prior, calls):
+        self.prior, self.calls = prior, calls
+        self.schedule, self.multiple = prior.schedule, prior.multiple
+        self.done, self.began = 0, time.monotonic()
 
-    def __call__(self, step):
-        left = (time.monotonic() - self.began) / step.number * (step.steps - step.number)
-        end = "\n" if step.number == step.steps else ""
-        _say(f"\rstep {step.number:3d} of {step.steps}, {left:4.0f} s left ", end)
+    def eps(self, x_t, t):
+        eps_hat = self.prior.eps(x_t, t)
+        self.done += 1
+        left = (time.monotonic() - self.began) / self.done * (self.calls - self.done)
+        end = "\n" if self.done == self.calls else ""
+        _say(f"\rnetwork call {self.done:4d} of {self.calls}, {left:4.0f} s left ", end)
+        return eps_hat
 
 
 def _say(text, end="\n"):

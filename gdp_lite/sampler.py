@@ -23,8 +23,8 @@ from gdp_lite.diffusion import (
 from gdp_lite.losses import fidelity_loss, total_loss
 
 PHI_FROM = 0.5  # noise level, display range, under which a guess is good enough to fit Phi to
-# A noisy photo led back without new noise keeps some of its own, so that it is begun a little
-# above: better by 0.2 to 0.6 decibels on photos held back from training.
+# A noisy photo led back in steps without new noise keeps some of its own, so that it is begun a
+# little above: better by 0.2 to 0.6 decibels on photos held back from training.
 ABOVE = 1.15
 FAR = (-10.0, 70.0)  # no photo in display range lies beyond, whatever its exposure
 NO_NOISE = 1e-8  # the smallest rho: where y has no noise, blur still needs one to divide by
@@ -152,11 +152,18 @@ def time_grid(t_start, steps):
     return sorted({round(float(r**2)) for r in root}, reverse=True)
 
 
+def usual_steps(degradation, samples=1):
+    """How many steps `restore` takes unless told: 20, but one for noise alone, of which a single
+    step is nearer to the scene than any more (benchmarks/noise_steps.py), unless several samples
+    are asked for, which one step would make all the same."""
+    return 1 if isinstance(degradation, GaussianNoise) and samples == 1 else 20
+
+
 def restore(
     y,
     degradation,
     prior,
-    steps=20,
+    steps=None,
     strength=1.0,
     samples=1,
     initial="photo",
@@ -183,9 +190,9 @@ def restore(
     x_t' than the network is told.
 
     A photo that is only noisy (`GaussianNoise`) is a diffused image already: it is taken for
-    the x_t whose noise is sigma_n / sqrt(strength), or 1.15 times that for zeta = 0, and Eq. (4)
-    leads back from there, with zeta times its noise (the square of DDIM's eta), so that y is not
-    used twice.
+    the x_t whose noise is sigma_n / sqrt(strength), and Eq. (4) leads back from there, with zeta
+    times its noise (the square of DDIM's eta), so that y is not used twice. One step, the default,
+    is Eq. (5) alone, the mean; several, with zeta = 0, begin at 1.15 times the noise.
 
     y: (B, 3, h, w), display range. degradation: is left as it is; with a learnable Phi every
     chain (sample of a photo) has a copy, and `Degradation.fit` learns it on x_{0|t} in each
@@ -193,17 +200,18 @@ def restore(
     and so does learn = False after it was set. initial: where Phi starts: "photo" (guessed
     from y; drawn from its posterior, where there is one, if samples > 1), "random" (as in the
     source) or "given" (as it is).
-    steps: network calls at most. strength: unitless trust in the photo, larger follows it more
-    closely. samples: how many, in one batch. perceptual: a function of an image that returns a
-    scalar, see `gdp_lite.perceptual`; x_{0|t} takes a gradient step on it, -lambda2
-    sigma_bar_t^2 / 2 times the gradient, before the proximal step. start_sigma: noise level
-    of the start, display range; the degradation's own by default. zeta: in [0, 1]; 0 is
+    steps: network calls at most, `usual_steps` by default. strength: unitless trust in the photo,
+    larger follows it more closely. samples: how many, in one batch. perceptual: a function of an
+    image that returns a scalar, see `gdp_lite.perceptual`; x_{0|t} takes a gradient step on it,
+    -lambda2 sigma_bar_t^2 / 2 times the gradient, before the proximal step. start_sigma: noise
+    level of the start, display range; the degradation's own by default. zeta: in [0, 1]; 0 is
     deterministic and near a posterior mean, 1 nearest to a sample. Even at 1 the spread over
     seeds is not the posterior's: it is smaller. generator: a CPU generator.
     Returns a `Restoration`. Raises ValueError for settings out of range and where y does not
     fit the degradation, before the first network call.
     """
     _check_photo(y, degradation)
+    steps = usual_steps(degradation, samples) if steps is None else steps
     _check(steps, strength, samples, initial, zeta, start_sigma, lambda2)
     ys = y.detach().repeat(samples, 1, 1, 1)
     degradation.check_measurement(ys)
@@ -223,7 +231,7 @@ def restore(
     if perceptual is not None and lambda2:
         _check_perceptual(perceptual, x0)
     if noise_only:
-        start = degradation.sigma / strength**0.5 * (1.0 if zeta else ABOVE)
+        start = degradation.sigma / strength**0.5 * (1.0 if zeta or steps == 1 else ABOVE)
     else:
         start = max(d.start_sigma for d in members) if start_sigma is None else start_sigma
     times = time_grid(schedule.nearest_t(start), steps)

@@ -40,6 +40,11 @@ class TiledPrior:
         return total / weights
 
 
+def count_tiles(height, width, tile=256, overlap=64):
+    """How often `TiledPrior` calls the network for an image of height x width pixels."""
+    return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap))
+
+
 def _starts(length, tile, overlap):
     """First pixels of the fewest evenly spread tiles that share `overlap` pixels or more."""
     if length <= tile:

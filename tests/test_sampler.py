@@ -186,6 +186,21 @@ def test_noise_alone_is_reversed_from_the_photo(zeta, above):
     torch.testing.assert_close(result.image, to_display(x_t))
 
 
+def test_noise_alone_is_one_call_by_default():
+    """The photo as the x_t of its own noise, Eq. (5): the prior's posterior mean, here known."""
+    prior, noise = GaussianPrior(mean=0.2, var=0.04), GaussianNoise(0.1)
+    y, seen = to_display(0.2 + 0.3 * normal(1, 3, 6, 5)), []
+    result = restore(y, noise, prior, callback=seen.append)
+    t = prior.schedule.nearest_t(0.1)
+    assert [(step.t, step.steps) for step in seen] == [(t, 1)]
+    var_noise = (2 * float(prior.schedule.sigma_bar[t])) ** 2
+    mean = (0.04 * to_model(y) + var_noise * 0.2) / (0.04 + var_noise)
+    torch.testing.assert_close(result.image, to_display(mean).clamp(0, 1))
+    several = restore(y, noise, prior, samples=3, generator=generator())
+    assert float(several.spread.mean()) > 0
+    assert len(several.trace) > 10
+
+
 def test_samples_of_a_noisy_photo_are_posterior_samples():
     """Mean and spread over samples against the Gaussian posterior, which is known.
 
@@ -412,7 +427,7 @@ def test_a_wrong_measurement_is_refused_before_the_first_call():
         ({"steps": 0}, "at least one step"),
         ({"steps": 2.5}, "whole ones"),
         ({"steps": 2.0}, "whole ones"),
-        ({"steps": None}, "whole ones"),
+        ({"steps": "ten"}, "whole ones"),
         ({"samples": 1.5}, "whole ones"),
         ({"strength": None}, "are numbers"),
         ({"strength": "1"}, "are numbers"),
