@@ -1,4 +1,4 @@
-"""Time and memory of the command line on a 512 x 512 photo, 20 steps.
+"""Time and memory of the command line on a 512 x 512 photo, with its own number of steps.
 
     python benchmarks/restore_cost.py [--size 512] [--task denoise]
 
@@ -32,7 +32,7 @@ def main():
         subprocess.run([*command, "-o", f"{folder}/out.jpg", "--task", args.task], check=True)
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2  # Linux counts in KiB
-    print(f"{args.task}, {args.size} x {args.size}, 20 steps: {seconds:.0f} s, {peak:.2f} GiB")
+    print(f"{args.task}, {args.size} x {args.size}: {seconds:.0f} s, {peak:.2f} GiB")
 
 
 if __name__ == "__main__":
