@@ -2,10 +2,10 @@
 
     python benchmarks/do_no_harm.py --shared ../shared
 
-128 x 128 centre crops of the 24 Kodak photos, as they are and as a JPEG of quality 95, 20 steps:
+128 x 128 centre crops of the 24 Kodak photos, as they are and as a JPEG of quality 95:
 PSNR of the result against the photo that went in, in dB; "refused" counts the photos that
 superres turns away (inpainting changes nothing outside its mask). Writes
-gdp_lite/results/do_no_harm.csv. About 8 minutes on one core.
+gdp_lite/results/do_no_harm.csv. About a minute on one core.
 """
 
 import argparse

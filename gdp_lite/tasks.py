@@ -17,7 +17,7 @@ SHARP = 0.7  # pixels: what is less may be the scene's softness, and sharpening 
 BLOCKY = 2.5 / 255  # detail inside blocks that rounding and JPEG may have left: 40 dB
 # What `estimate_flat_noise` finds in photos that have none, at most: fine texture, in quadrature.
 # Chosen so that clean photos come back to 40 dB (benchmarks/do_no_harm.py).
-TEXTURE = 6.75 / 255
+TEXTURE = 7 / 255
 # JPEG leaves the coarse part of the noise, which the finest wavelets do not see.
 LOSSY, LOSSLESS = 1.9, 1.1
 ROUNDING_NOISE = 1 / (255 * math.sqrt(12))  # of a file with 8 bits: there is no less
