@@ -18,7 +18,7 @@ from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
 from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import degradation_for
+from gdp_lite.tasks import degradation_for, steps_for
 
 
 def main():
@@ -31,13 +31,16 @@ def main():
         for task in ("denoise", "deblur", "superres"):
             scores, refused = [], 0
             for y in map(made, crops):
+                lossy = kind != "lossless"
                 try:
-                    assumed = degradation_for(task, y, lossy=kind != "lossless")
+                    assumed = degradation_for(task, y, lossy=lossy)
                 except ValueError:
                     refused += 1
                     continue
+                steps = steps_for(assumed, lossy)
                 generator = torch.Generator().manual_seed(0)
-                scores.append(float(psnr(restore(y, assumed, prior, generator=generator).image, y)))
+                image = restore(y, assumed, prior, steps, generator=generator).image
+                scores.append(float(psnr(image, y)))
             scores = torch.tensor(scores or [float("nan")])
             row = {"photo": kind, "task": task, "mean": float(scores.mean())}
             row |= {"least": float(scores.min()), "from_40_dB": int((scores >= 40).sum())}

@@ -90,7 +90,8 @@ def _parser(with_training):
     restore.add_argument(
         "--steps",
         type=_whole(1, 1000),
-        help="how often the network sees the photo (default 20, but 1 for noise alone)",
+        help="how often the network sees the photo (default 20; for noise alone 5, or 1 "
+        "where the file is no JPEG)",
     )
     restore.add_argument(
         "--seed",
@@ -132,8 +133,8 @@ def _restore_photo(args):
 
     from gdp_lite.degradations import GaussianBlur
     from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
-    from gdp_lite.sampler import restore, usual_steps
-    from gdp_lite.tasks import degradation_for, pick_device
+    from gdp_lite.sampler import restore
+    from gdp_lite.tasks import degradation_for, pick_device, steps_for
 
     photo = read_photo(args.photo, MAX_PIXELS)
     check_output(args.output, args.photo, args.overwrite, photo)
@@ -151,7 +152,7 @@ def _restore_photo(args):
     from gdp_lite.tiling import TiledPrior, count_tiles
 
     height, width = photo.image.shape[-2:]
-    steps = args.steps or usual_steps(degradation)
+    steps = args.steps or steps_for(degradation, photo.lossy)
     large = height * width > WHOLE
     try:
         prior = load_prior(args.prior, device)

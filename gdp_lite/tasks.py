@@ -7,6 +7,7 @@ import torch
 
 from gdp_lite.blur import estimate_blur_width
 from gdp_lite.degradations import BlockAverageSameSize, GaussianBlur, GaussianNoise, Inpainting
+from gdp_lite.sampler import usual_steps
 
 # What JPEG, and a phone's own noise reduction and sharpening, leave behind: errors too coarse for
 # the noise estimate to see. Chosen by eye on phone photos: with 2/255 blotches stay. Deblurring
@@ -17,9 +18,11 @@ SHARP = 0.7  # pixels: what is less may be the scene's softness, and sharpening 
 BLOCKY = 2.5 / 255  # detail inside blocks that rounding and JPEG may have left: 40 dB
 # What `estimate_flat_noise` finds in photos that have none, at most: fine texture, in quadrature.
 # Chosen so that clean photos come back to 40 dB (benchmarks/do_no_harm.py).
-TEXTURE = 7 / 255
-# JPEG leaves the coarse part of the noise, which the finest wavelets do not see.
+TEXTURE = 6.75 / 255
+# JPEG leaves the coarse part of the noise, which the finest wavelets do not see. Such noise is not
+# white, and a few steps from a little above it take away more of it (benchmarks/noise_steps.py).
 LOSSY, LOSSLESS = 1.9, 1.1
+LOSSY_STEPS = 5
 ROUNDING_NOISE = 1 / (255 * math.sqrt(12))  # of a file with 8 bits: there is no less
 
 
@@ -99,6 +102,13 @@ def degradation_for(task, image, noise=None, blur=None, factor=2, mask=None, los
         raise ValueError(f"unknown task {task!r}")
     degradation.start_sigma = start_sigma
     return degradation
+
+
+def steps_for(degradation, lossy=True):
+    """How many steps `restore` is to take; `usual_steps`, but five for a JPEG that is noisy."""
+    if lossy and isinstance(degradation, GaussianNoise):
+        return LOSSY_STEPS
+    return usual_steps(degradation)
 
 
 def _width(image):
