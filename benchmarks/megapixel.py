@@ -4,7 +4,8 @@
 
 `python -m gdp_lite restore` in a process of its own, one thread, on scikit-image's astronaut,
 repeated to the size; one step of denoise, 20 of deblur; above 1.35 megapixels the network sees
-tiles. Seconds of processor time with loading, peak memory in GB. Writes gdp_lite/results/megapixel.csv. About 2 minutes.
+tiles. Seconds of processor time with loading, peak memory in GB. Writes
+gdp_lite/results/megapixel.csv. About 4 minutes.
 """
 
 import os
