@@ -30,6 +30,7 @@ from skimage import restoration
 
 from gdp_lite.degradations import BlockAverage, GaussianBlur, Inpainting, random_mask
 from gdp_lite.diffusion import (
+    add_noise,
     posterior_mean,
     posterior_std,
     predict_eps,
@@ -150,10 +151,9 @@ def diffpir(y, F, prior, weight, zeta, steps=50):
     for t, t_next in zip(times, [*times[1:], 0], strict=True):
         rho = weight * F.sigma**2 / float(schedule.sigma_bar[t]) ** 2
         x0 = to_model(F.prox(to_display(estimate(x_t, t, prior)), y, rho))
-        ab, then = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[t_next])
-        eps_hat = (x_t - ab**0.5 * x0) / (1 - ab) ** 0.5
+        eps_hat = predict_eps(x_t, t, x0, schedule)
         fresh = (1 - zeta) ** 0.5 * eps_hat + zeta**0.5 * noise(x_t, generator)
-        x_t = then**0.5 * x0 + (1 - then) ** 0.5 * fresh
+        x_t = add_noise(x0, t_next, fresh, schedule)
     return to_display(x_t)
 
 

@@ -218,6 +218,19 @@ def test_progress_with_the_time_left_and_a_final_line(folder, capsys):
     assert re.search(r"differs from the photo by \d+\.\d of 255$", lines.splitlines()[-1])
 
 
+@pytest.mark.parametrize(
+    ("source", "task", "calls"),
+    [("in.jpg", "denoise", 5), ("old.png", "denoise", 1), ("in.jpg", "inpaint", 20)],
+)
+def test_steps_unless_told(folder, capsys, source, task, calls):
+    """A noisy JPEG takes five, noise without JPEG one, everything else twenty."""
+    mask = ["--mask", "mask.png"] if task == "inpaint" else []
+    noise = ["--noise", "25"]  # enough that no two steps coincide
+    command = ["restore", source, "-o", "out.png", "--task", task, *mask, *noise]
+    assert main(command) == 0
+    assert f"network call {calls:4d} of {calls}," in capsys.readouterr().err
+
+
 def test_quiet(folder, capsys):
     assert restore("-q") == 0
     assert capsys.readouterr() == ("", "")
