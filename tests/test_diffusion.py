@@ -179,6 +179,7 @@ def test_a_respaced_schedule_has_the_noise_of_the_other_at_its_times(steps):
     schedule = linear_schedule()
     few, times = respaced(schedule, steps)
     assert (few.T, times[0], times[-1], len(set(times))) == (steps, 0, 1000, steps + 1)
+    assert all(abs(t - number * 1000 / steps) <= 0.5 for number, t in enumerate(times))
     # float64; a single step keeps 4e-5 of 1, and the difference loses five digits
     torch.testing.assert_close(few.alpha_bar, schedule.alpha_bar[times], rtol=1e-10, atol=0)
 
