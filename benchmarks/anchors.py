@@ -9,7 +9,7 @@ each of the 24 Kodak photos at half size: the error beside that of the best cons
 value chosen in hindsight), of grey world and of white patch, paired by photo; how often the 90%
 interval, or cone, holds the truth; and with a grey card of 16 x 16 pixels in the picture, exact
 or off by 1%. "clipped" are casts after clipping to [0, 1], as files have them. Writes
-gdp_lite/results/anchors.csv. About 2 minutes on one core.
+gdp_lite/book/results/anchors.csv. About 2 minutes on one core.
 """
 
 import argparse
@@ -25,9 +25,8 @@ from torch.nn import functional
 
 import gdp_lite
 from gdp_lite import anchors
-from gdp_lite.capture import from_uint8
-from gdp_lite.light import linear_to_srgb, srgb_to_linear
-from gdp_lite.results import save_results
+from gdp_lite.book.results import save_results
+from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear
 
 SIGMA, DRAWS = 2 / 255, 3
 LEAST = {"exposure": 0.02, "cast": 0.05}  # two collections of photos agree no better than that

@@ -6,7 +6,7 @@ Time and memory: 256 x 256, 5 steps, one thread, processor seconds of `restore` 
 many calls of the network, alternating, the median of five pairs; peak memory of a process that
 restores over that of one that only calls the network. Then 20 against 100 steps, 96 x 96 crops
 of every fourth Kodak photo: PSNR in dB and HaarPSI, paired differences with standard errors, and
-beside HaarPSI's its spread over three seeds. Writes gdp_lite/results/cost.csv and steps.csv.
+beside HaarPSI's its spread over three seeds. Writes gdp_lite/book/results/cost.csv and steps.csv.
 About 12 minutes on one core.
 """
 
@@ -20,20 +20,23 @@ import torch
 from first_restoration import centre_crops
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.blur import Blur, motion_kernel
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
+    JPEG,
     BlockAverage,
+    Blur,
+    Clip,
     Compose,
     GaussianBlur,
     GaussianNoise,
     Inpainting,
+    LinearLight,
+    SmoothExposure,
+    motion_kernel,
     random_mask,
 )
-from gdp_lite.jpeg import JPEG
-from gdp_lite.light import Clip, LinearLight, SmoothExposure
-from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 
 SIZE, STEPS = 256, 5

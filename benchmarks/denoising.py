@@ -6,7 +6,7 @@ Unclipped Gaussian noise of fixed seeds, sigma = 15, 25, 50 of 255, on the 24 ce
 crops of Kodak; every method is given the true sigma. Non-local means (scikit-image) gets for
 each sigma the h with the best mean PSNR; wavelets are scikit-image's BayesShrink; BM3D takes part
 where the package bm3d is installed, which is not free for every use and so not required here.
-Writes gdp_lite/results/denoising.csv. About 8 minutes on two cores, 30 with BM3D. With
+Writes gdp_lite/book/results/denoising.csv. About 8 minutes on two cores, 30 with BM3D. With
 --prior-only the table's other columns stay as they are: the noise is the same, to the last bit.
 With --val the same on every twelfth of the photos held back from training, as denoising_val.csv.
 """
@@ -23,9 +23,9 @@ except ImportError:
 from first_restoration import as_image, centre_crops, one_call
 from skimage import restoration
 
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import load_results, save_results
 from gdp_lite.prior import load_prior
-from gdp_lite.results import load_results, save_results
 
 SIGMAS = (15, 25, 50)
 STRENGTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # h as a multiple of sigma

@@ -5,7 +5,7 @@
 128 x 128 centre crops of the 24 Kodak photos, as they are and as a JPEG of quality 95:
 PSNR of the result against the photo that went in, in dB; "refused" counts the photos that
 superres turns away (inpainting changes nothing outside its mask). Writes
-gdp_lite/results/do_no_harm.csv. About a minute on one core.
+gdp_lite/book/results/do_no_harm.csv. About a minute on one core.
 """
 
 import argparse
@@ -13,10 +13,10 @@ import argparse
 import torch
 from first_restoration import centre_crops
 
-from gdp_lite.capture import through_jpeg
-from gdp_lite.metrics import psnr
+from gdp_lite.book.capture import through_jpeg
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 from gdp_lite.tasks import degradation_for, steps_for
 

@@ -2,7 +2,7 @@
 
     python benchmarks/first_restoration.py --shared ../shared
 
-Writes gdp_lite/results/first_restoration.csv: one row a photo, PSNR in dB. Each classical
+Writes gdp_lite/book/results/first_restoration.csv: one row a photo, PSNR in dB. Each classical
 method's setting is the one with the best mean over all photos, chosen with the truth in hand.
 Ours runs with its defaults, which benchmarks/sampler_settings.py compared on smaller crops of
 eight of these photos, on other degradations. About 10 minutes on two cores.
@@ -16,14 +16,15 @@ import torch
 from PIL import Image
 from skimage import restoration
 
-from gdp_lite.capture import capture, from_uint8, to_uint8
+from gdp_lite.book.capture import capture
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.diffusion import predict_x0, to_display, to_model
-from gdp_lite.metrics import psnr
+from gdp_lite.diffusion import predict_x0
+from gdp_lite.estimators import estimate_noise
+from gdp_lite.image import from_uint8, to_display, to_model, to_uint8
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import estimate_noise
 
 
 def centre_crops(folder, size):

@@ -5,7 +5,7 @@
 128 x 128 centre crops of the 24 Kodak photos with Gaussian noise, known: PSNR in dB and HaarPSI of
 `restore` in 1, 2, 5 and 20 steps, and the paired differences of one from them, with standard
 errors. Then the same after a JPEG of quality 92, with the noise that the command line assumes.
-Writes gdp_lite/results/noise_steps.csv and noise_steps_jpeg.csv. About 15 minutes on one core.
+Writes gdp_lite/book/results/noise_steps.csv and noise_steps_jpeg.csv. About 15 minutes on one core.
 """
 
 import argparse
@@ -14,11 +14,11 @@ import torch
 from first_restoration import centre_crops
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.capture import through_jpeg
+from gdp_lite.book.capture import through_jpeg
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianNoise
-from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 from gdp_lite.tasks import degradation_for
 

@@ -6,7 +6,7 @@
 steps, fixed seeds. For each term and lambda2 the PSNR in dB and HaarPSI (Reisenhofer et al. 2018)
 of the restored photos, their mean difference from the same restoration without the term with the
 standard error of that paired difference, and the time relative to it. LPIPS takes part where its
-backbone can be had. Writes gdp_lite/results/perceptual.csv. About 10 minutes on one core.
+backbone can be had. Writes gdp_lite/book/results/perceptual.csv. About 10 minutes on one core.
 """
 
 import argparse
@@ -16,10 +16,17 @@ import torch
 from first_restoration import centre_crops
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.colour import ColourCast
-from gdp_lite.degradations import BlockAverage, GaussianBlur, GaussianNoise, Inpainting, random_mask
-from gdp_lite.light import SmoothExposure
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
+from gdp_lite.degradations import (
+    BlockAverage,
+    ColourCast,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    SmoothExposure,
+    random_mask,
+)
 from gdp_lite.perceptual import (
     ColourConstancy,
     ExposureControl,
@@ -28,7 +35,6 @@ from gdp_lite.perceptual import (
     TotalVariation,
 )
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 
 repair_torchvision()

@@ -11,7 +11,7 @@ the Phi found but grey world for the cast, once with Phi known. Their two settin
 the mean over these very crops. Then a coarser file with less noise (quality 50, 3 of 255), with Phi
 known, with JPEG in F and with its error counted as noise. PSNR, the same after the best gain for
 each channel ("scaled"), and HaarPSI after it.
-Writes gdp_lite/results/phone_jpegs.csv, a row for each photo and way, and phone_jpegs_phi.csv: Phi,
+Writes gdp_lite/book/results/phone_jpegs.csv, a row for each photo and way, and phone_jpegs_phi.csv: Phi,
 true and found. About 12 minutes on one core.
 """
 
@@ -27,19 +27,29 @@ from PIL import Image
 from skimage import restoration
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.anchors import cast_posterior, exposure_posterior
-from gdp_lite.blur import estimate_blur_width
-from gdp_lite.capture import from_uint8, to_uint8
-from gdp_lite.colour import ColourCast
-from gdp_lite.degradations import Compose, GaussianBlur, GaussianNoise, Inpainting
-from gdp_lite.jpeg import JPEG
-from gdp_lite.light import SmoothExposure
-from gdp_lite.metrics import psnr
-from gdp_lite.occlusion import Occlusion, find_overlay, text_mask
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
+from gdp_lite.degradations import (
+    JPEG,
+    ColourCast,
+    Compose,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    Occlusion,
+    SmoothExposure,
+    text_mask,
+)
+from gdp_lite.estimators import (
+    cast_posterior,
+    estimate_blur_width,
+    estimate_flat_noise,
+    exposure_posterior,
+    find_overlay,
+)
+from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import estimate_flat_noise
 
 repair_torchvision()
 import piq  # noqa: E402 - it imports torchvision

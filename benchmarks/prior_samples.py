@@ -9,7 +9,7 @@ images, for the one nearest to each. The distance is the root-mean-square differ
 standard deviation of the image searched for around its mean colour, so that a flat patch of that
 colour is at distance 1. Two controls: patches of photos that were never trained on (train/val),
 which cannot be copies, and training patches under noise of 10 of 255, which are. Writes
-gdp_lite/results/prior_samples.jpg, .csv. About 20 minutes on two cores.
+gdp_lite/book/results/prior_samples.jpg, .csv. About 20 minutes on two cores.
 """
 
 import argparse
@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gdp_lite.capture import from_uint8, to_uint8
-from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0, to_display
+from gdp_lite.book.results import FOLDER, save_results
+from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0
+from gdp_lite.image import from_uint8, to_display, to_uint8
 from gdp_lite.prior import load_prior
-from gdp_lite.results import FOLDER, save_results
 
 SIZE, COUNT = 64, 16
 CANVAS = 320  # no photo of the training set is larger

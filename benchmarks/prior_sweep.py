@@ -7,7 +7,7 @@ network from scratch, what concerns its training from the weights of PRIOR, wher
 matters less. Then scores it on photos held back from training (the first 48 of train/val,
 centre 128 x 128): one-step denoising at sigma 15, 25, 50 of 255, the difference from the base
 paired by photo with its standard error, and the processor time of one 256 x 256 call.
-Writes gdp_lite/results/prior_sweep.csv. A variant whose run is in FOLDER is not trained again.
+Writes gdp_lite/book/results/prior_sweep.csv. A variant whose run is in FOLDER is not trained again.
 On equal time a larger network sees fewer photos; that is the question asked here, not which
 network is best when there is no limit.
 """
@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from first_restoration import centre_crops, one_call
 
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 
 # Every group's first variant is what the others of the group are compared with.
 VARIANTS = {

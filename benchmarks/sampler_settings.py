@@ -5,7 +5,7 @@
 96 x 96 centre crops of every third Kodak photo, simulated degradations, the bundled prior,
 fixed seeds. Around 20 steps (zeta is 0 for noise alone, else 0.25) it varies zeta (share of the
 noise added again), strength (trust in the photo) and steps. Writes
-gdp_lite/results/sampler_settings.csv: PSNR in dB, mean over the photos and its difference from the
+gdp_lite/book/results/sampler_settings.csv: PSNR in dB, mean over the photos and its difference from the
 default, with the standard error of that paired difference. About 5 minutes on two cores.
 """
 
@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from first_restoration import centre_crops
 
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
     BlockAverage,
     BlockAverageSameSize,
@@ -23,9 +25,7 @@ from gdp_lite.degradations import (
     Inpainting,
     random_mask,
 )
-from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 
 SIZE = 96

@@ -5,7 +5,7 @@
 Simulated degradations, known, over centre crops of the Kodak photos: 128 x 128 of every second,
 512 x 512 of two; 6 steps, fixed seeds, the bundled prior. For every strength of a log grid, two
 values a decade, the mean PSNR in dB and its paired difference from the best of the grid, with
-the standard error. Writes gdp_lite/results/strength.csv. About 15 minutes on one core.
+the standard error. Writes gdp_lite/book/results/strength.csv. About 15 minutes on one core.
 """
 
 import argparse
@@ -14,10 +14,10 @@ import torch
 from cost import operators
 from first_restoration import centre_crops
 
-from gdp_lite.colour import Decolorize
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
+from gdp_lite.degradations import ChannelMean
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 
 STEPS = 6
@@ -27,7 +27,7 @@ NAMES = ("noise", "25% missing", "block average 4", "Gaussian blur", "JPEG", "ch
 
 
 def rows_of(size, name, x, prior):
-    known = operators(size) | {"channel mean": Decolorize(sigma=5 / 255)}
+    known = operators(size) | {"channel mean": ChannelMean(sigma=5 / 255)}
     degradation = known[name].requires_grad_(False)
     y = degradation.simulate(x, torch.Generator().manual_seed(0)).detach()
     scores = {}

@@ -4,7 +4,7 @@
 
 The clean estimate x_{0|t} of 512 x 512 crops of every fourth Kodak photo, from one call on the
 whole crop and from tiles of 256 pixels that share 64 or more; their PSNR against each other in
-dB, mean and least over the photos. Writes gdp_lite/results/tiles.csv. About 4 minutes.
+dB, mean and least over the photos. Writes gdp_lite/book/results/tiles.csv. About 4 minutes.
 """
 
 import argparse
@@ -12,10 +12,11 @@ import argparse
 import torch
 from first_restoration import centre_crops
 
-from gdp_lite.diffusion import add_noise, predict_x0, to_display, to_model
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
+from gdp_lite.diffusion import add_noise, predict_x0
+from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.tiling import TiledPrior
 
 TIMES = (10, 50, 100, 200, 300, 600)

@@ -133,8 +133,9 @@ def _restore_photo(args):
 
     from gdp_lite.degradations import GaussianBlur
     from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
+    from gdp_lite.policy import POLICY
     from gdp_lite.sampler import restore
-    from gdp_lite.tasks import degradation_for, pick_device, steps_for
+    from gdp_lite.tasks import degradation_for, pick_device
 
     photo = read_photo(args.photo, MAX_PIXELS)
     check_output(args.output, args.photo, args.overwrite, photo)
@@ -152,7 +153,7 @@ def _restore_photo(args):
     from gdp_lite.tiling import TiledPrior, count_tiles
 
     height, width = photo.image.shape[-2:]
-    steps = args.steps or steps_for(degradation, photo.lossy)
+    steps = args.steps or POLICY[degradation.kind].steps
     large = height * width > WHOLE
     try:
         prior = load_prior(args.prior, device)
@@ -190,20 +191,20 @@ def _restore_photo(args):
 
 
 class _Progress:
-    """A prior that keeps one line on stderr up to date: its calls, of how many, the time left."""
+    """A denoiser that keeps one line on stderr up to date: calls, of how many, the time left."""
 
     def __init__(self, prior, calls):
         self.prior, self.calls = prior, calls
         self.schedule, self.multiple = prior.schedule, prior.multiple
         self.done, self.began = 0, time.monotonic()
 
-    def eps(self, x_t, t):
-        eps_hat = self.prior.eps(x_t, t)
+    def __call__(self, x, sigma):
+        x0_hat = self.prior(x, sigma)
         self.done += 1
         left = (time.monotonic() - self.began) / self.done * (self.calls - self.done)
         end = "\n" if self.done == self.calls else ""
         _say(f"\rnetwork call {self.done:4d} of {self.calls}, {left:4.0f} s left ", end)
-        return eps_hat
+        return x0_hat
 
 
 def _say(text, end="\n"):

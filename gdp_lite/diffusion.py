@@ -12,16 +12,6 @@ The source prints four of these formulas with a mistake; the docstrings name eac
 import torch
 
 
-def to_model(image):
-    """Display range [0, 1] -> model range [-1, 1], the range of the diffusion state."""
-    return 2 * image - 1
-
-
-def to_display(image):
-    """Model range [-1, 1] -> display range [0, 1], the range of photos and guidance."""
-    return (image + 1) / 2
-
-
 def add_noise(x0, t, eps, schedule):
     """x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, for t in 0..T. Eq. (2)."""
     alpha_bar = schedule.alpha_bar[check_time(t, schedule, first=0)]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
 
-from gdp_lite.capture import from_uint8, to_uint8
+from gdp_lite.image import from_uint8, to_uint8
 
 # EXIF orientation -> what turns the stored picture upright, and what turns it back.
 _UPRIGHT = {

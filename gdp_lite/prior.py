@@ -6,20 +6,48 @@ tables are float32; the schedule here is computed again from the configuration i
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol, Self
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.diffusion import check_time
+from gdp_lite.diffusion import check_time, predict_x0
+from gdp_lite.image import to_display, to_model
 from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
 
 BUNDLED = Path(__file__).parent / "models" / "photo-patches"
 
 
+class Denoiser(Protocol):
+    """E[x_0 | x_0 + sigma n = x], what the practical sampler asks of a prior.
+
+    x: (B, 3, H, W), display range; sigma: standard deviation of the noise, a float or (B,);
+    returns an image shaped like x. EDM's net, k-diffusion's model and deepinv's denoisers are
+    such functions. Where it has a ``schedule``, the sampler visits that one's levels.
+    """
+
+    def __call__(self, x: Tensor, sigma: float | Tensor, /) -> Tensor: ...
+
+
+class NoisePredictor(Protocol):
+    """G_Theta(x_t, t) and its schedule, what Algorithm 1 asks of a prior; model range."""
+
+    schedule: NoiseSchedule
+
+    def eps(self, x_t: Tensor, t: int, /) -> Tensor: ...
+
+
+def schedule_of(denoiser: Denoiser) -> NoiseSchedule:
+    """The denoiser's own schedule; the linear one where it has none."""
+    return getattr(denoiser, "schedule", None) or linear_schedule()
+
+
 class Prior:
-    """An unconditional diffusion model and its schedule.
+    """An unconditional diffusion model and its schedule: a `Denoiser` and a `NoisePredictor`.
 
     unet: a `diffusers.UNet2DModel`, or any module called as ``unet(x, t_index)`` that
         returns an object with ``.sample``: the predicted noise.
@@ -29,18 +57,29 @@ class Prior:
         them, and its output is cropped back, so every size from 1 pixel up works.
     """
 
-    def __init__(self, unet, schedule, multiple=1):
+    def __init__(self, unet: torch.nn.Module, schedule: NoiseSchedule, multiple: int = 1):
         # Channels last in memory: the same numbers up to rounding, a quarter less time on a CPU.
         self.unet = unet.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.schedule = schedule
         self.multiple = multiple
 
-    def to(self, device):
+    def to(self, device: str | torch.device) -> Self:
         """Move the network; returns the prior itself."""
         self.unet.to(device)
         return self
 
-    def eps(self, x_t, t):
+    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+        """E[x_0 | x_0 + sigma n = x], (B, 3, H, W), display range: Eq. (5).
+
+        sigma: a float or (B,), display range; the network is told the schedule's nearest level,
+        which for one of `NoiseSchedule.sigma_bar` is that level itself.
+        """
+        t = self.schedule.nearest_t(sigma)
+        alpha_bar = self.schedule.alpha_bar[t].to(x).reshape(-1, 1, 1, 1)
+        x_t = alpha_bar.sqrt() * to_model(x)
+        return to_display(predict_x0(x_t, t, self.eps(x_t, t), self.schedule))
+
+    def eps(self, x_t: Tensor, t: int | Tensor) -> Tensor:
         """G_Theta(x_t, t): the predicted noise, shaped like x_t and in its precision.
 
         x_t: (B, 3, H, W), model range. t: int in 1..T, or an int64 tensor of shape (B,).
@@ -55,7 +94,7 @@ class Prior:
         return eps_hat[..., :height, :width].to(x_t)
 
 
-def load_prior(path=None, device="cpu"):
+def load_prior(path: str | Path | None = None, device: str = "cpu") -> Prior:
     """Load a diffusers DDPM: the bundled one, a local folder or a hub id.
 
     path: None for the bundled photo prior; a folder in diffusers' layout (with
@@ -85,7 +124,7 @@ def load_prior(path=None, device="cpu"):
     return Prior(unet.to(device), schedule, multiple)
 
 
-def schedule_from_config(config):
+def schedule_from_config(config: Mapping) -> NoiseSchedule:
     """The `NoiseSchedule`, in float64, that a diffusers scheduler's configuration describes.
 
     config: a mapping with diffusers' keys (``beta_schedule``, ``num_train_timesteps`` ...).
@@ -109,7 +148,7 @@ def schedule_from_config(config):
     raise ValueError(f"noise schedule {kind!r} is not known")
 
 
-def save_pipeline(unet, folder, schedule):
+def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSchedule) -> None:
     """Write unet and its linear schedule as a diffusers `DDPMPipeline` folder, weights in fp16.
 
     The weights lie under the plain file name, so they load back as float32 without a

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,16 @@ class NoiseSchedule:
         """
         return 0.5 * ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
 
-    def nearest_t(self, sigma):
-        """The time in 1..T whose `sigma_bar` is nearest, in the logarithm, to sigma > 0."""
-        if not sigma > 0:
+    def nearest_t(self, sigma: float | Tensor) -> int | Tensor:
+        """The time in 1..T whose `sigma_bar` is nearest, in the logarithm, to sigma > 0.
+
+        For a tensor (B,) of levels as many times.
+        """
+        levels = torch.as_tensor(sigma, dtype=torch.float64).cpu()
+        if not bool((levels > 0).all()):
             raise ValueError(f"sigma must be positive, got {sigma}")
-        return 1 + int((self.sigma_bar[1:].log() - math.log(sigma)).abs().argmin())
+        t = 1 + (self.sigma_bar[1:].log() - levels[..., None].log()).abs().argmin(-1)
+        return t if t.ndim else int(t)
 
 
 def linear_schedule(T=1000, beta_start=1e-4, beta_end=0.02):
@@ -79,3 +85,16 @@ def respaced(schedule, steps):
     times = torch.linspace(0, schedule.T, steps + 1).round().long()
     alpha_bar = schedule.alpha_bar[times]
     return NoiseSchedule.from_betas(1 - alpha_bar[1:] / alpha_bar[:-1]), times.tolist()
+
+
+def time_grid(t_start: int, steps: int) -> list[int]:
+    """At most `steps` decreasing times from t_start to 1, quadratically denser near 1."""
+    if steps < 1:
+        raise ValueError(f"at least one step is needed, got {steps}")
+    root = torch.linspace(t_start**0.5, 1, steps, dtype=torch.float64)
+    return sorted({round(float(r**2)) for r in root}, reverse=True)
+
+
+def sigma_grid(schedule: NoiseSchedule, start: float, steps: int) -> list[float]:
+    """The noise levels of `time_grid`, display range, from the one nearest to `start` down."""
+    return [float(schedule.sigma_bar[t]) for t in time_grid(schedule.nearest_t(start), steps)]

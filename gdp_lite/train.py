@@ -24,7 +24,8 @@ from PIL import Image
 from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.diffusion import add_noise, to_model
+from gdp_lite.diffusion import add_noise
+from gdp_lite.image import to_model
 from gdp_lite.prior import load_prior, save_pipeline
 from gdp_lite.schedule import linear_schedule
 from gdp_lite.tasks import pick_device

@@ -11,20 +11,22 @@ from scipy import ndimage
 from skimage import data
 from torch.nn import functional
 
-from gdp_lite.blur import (
+from gdp_lite.degradations import (
     BlindBlur,
     BlindGaussianBlur,
     Blur,
+    Compose,
+    GaussianBlur,
+    GaussianNoise,
+    assign,
     defocus_kernel,
-    estimate_blur_width,
     gaussian_kernel,
     motion_kernel,
     random_motion_kernel,
 )
-from gdp_lite.capture import from_uint8
-from gdp_lite.degradations import Compose, GaussianBlur, GaussianNoise
-from gdp_lite.kernel_search import coarse_to_fine_kernel, similarity
-from gdp_lite.phi import assign
+from gdp_lite.estimators import coarse_to_fine_kernel, estimate_blur_width
+from gdp_lite.estimators.kernel import similarity
+from gdp_lite.image import from_uint8
 
 KERNELS = {
     "motion": motion_kernel(7, 30),

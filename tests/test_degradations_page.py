@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 import gdp_lite
-from gdp_lite.colour import ColourMatrix
-from gdp_lite.degradations import Degradation
-from gdp_lite.light import Contrast, Gamma, SmoothExposure
-from gdp_lite.noise import PoissonGaussianNoise
+from gdp_lite.degradations import (
+    ColourMatrix,
+    Contrast,
+    Degradation,
+    Gamma,
+    PoissonGaussianNoise,
+    SmoothExposure,
+)
 
 PAGE = (Path(__file__).parents[1] / "book" / "degradations.md").read_text(encoding="utf-8")
 

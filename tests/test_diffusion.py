@@ -15,9 +15,8 @@ from gdp_lite.diffusion import (
     posterior_var,
     predict_eps,
     predict_x0,
-    to_display,
-    to_model,
 )
+from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import schedule_from_config
 from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule, respaced
 

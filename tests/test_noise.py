@@ -6,9 +6,9 @@ from operators import fit, photo, wild
 from skimage import data
 from torch.nn import functional
 
-from gdp_lite.capture import from_uint8
-from gdp_lite.degradations import Compose, GaussianBlur
-from gdp_lite.noise import PoissonGaussianNoise, estimate_noise_curve, estimate_noise_level
+from gdp_lite.degradations import Compose, GaussianBlur, PoissonGaussianNoise
+from gdp_lite.estimators import estimate_noise_curve, estimate_noise_level
+from gdp_lite.image import from_uint8
 
 LEVELS = [(0.02, 0.02), (0.005, 0.01), (0.1, 0.001)]
 

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from skimage import data
 
-from gdp_lite.capture import from_uint8, to_uint8
+from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.metrics import psnr
+from gdp_lite.image import from_uint8, to_uint8
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

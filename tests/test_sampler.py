@@ -8,9 +8,10 @@ import torch
 from exact import GaussianPrior, normal
 from skimage import data
 
-from gdp_lite.blur import BlindGaussianBlur
-from gdp_lite.capture import from_uint8
+from gdp_lite.algorithm import algorithm_1
+from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import (
+    BlindGaussianBlur,
     BlockAverage,
     BlockAverageSameSize,
     Compose,
@@ -19,22 +20,15 @@ from gdp_lite.degradations import (
     GaussianBlur,
     GaussianNoise,
     Inpainting,
+    Occlusion,
+    PoissonGaussianNoise,
     random_mask,
 )
-from gdp_lite.diffusion import (
-    add_noise,
-    posterior_mean,
-    posterior_std,
-    predict_x0,
-    to_display,
-    to_model,
-)
+from gdp_lite.diffusion import add_noise, posterior_mean, posterior_std, predict_x0
+from gdp_lite.image import from_uint8, to_display, to_model
 from gdp_lite.losses import fidelity_loss, total_loss
-from gdp_lite.metrics import psnr
-from gdp_lite.noise import PoissonGaussianNoise
-from gdp_lite.occlusion import Occlusion
-from gdp_lite.sampler import algorithm_1, restore, time_grid
-from gdp_lite.schedule import linear_schedule
+from gdp_lite.sampler import restore
+from gdp_lite.schedule import linear_schedule, time_grid
 
 SHORT = linear_schedule(100, 1e-3, 0.2)
 

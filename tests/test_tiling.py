@@ -70,9 +70,9 @@ def test_the_bundled_prior_agrees_with_itself_on_tiles(prior):
     """The figures are measured by benchmarks/tiles.py; here one small image, and a bound."""
     from skimage import data
 
-    from gdp_lite.capture import from_uint8
-    from gdp_lite.diffusion import add_noise, predict_x0, to_display, to_model
-    from gdp_lite.metrics import psnr
+    from gdp_lite.book.metrics import psnr
+    from gdp_lite.diffusion import add_noise, predict_x0
+    from gdp_lite.image import from_uint8, to_display, to_model
 
     x, t = from_uint8(data.astronaut()[:192, 100:356]), 100
     eps = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))

@@ -1,17 +1,77 @@
-"""Occlusion with content: y = m x + (1 - m) M. Table 1, fourth row, with its M.
+"""Occlusion: pixels that are missing, or covered with content. Table 1, fourth row.
 
 Text, scratches, boxes; a mask that is known, or found in the photo because the overlay has
-one colour (`find_overlay`), to be looked at and edited before it is used. Masks hold 1 where
-the scene is seen, 0 where it is covered.
+one colour, to be looked at and edited before it is used. Masks hold 1 where the scene is seen, 0
+where it is covered.
 """
 
 import torch
-from torch.nn import functional
 
-from gdp_lite.degradations import Degradation, Inpainting, _rms, _tiled, _two, check_photo
-from gdp_lite.phi import Share, assign, learn
+from gdp_lite.degradations.base import Degradation, per_photo, rms_where, two_whole
+from gdp_lite.degradations.phi import Share, assign, learn
+from gdp_lite.degradations.resolution import BlockAverage
+from gdp_lite.estimators.overlay import find_overlay
 
 COVERED = 0.02  # a mask below it hides the scene: what is left of it is less than the errors
+
+
+class Inpainting(Degradation):
+    """Occlusion: y = mask * x. Table 1, fourth row, with content M = 0.
+
+    mask: 1 where the pixel is kept, 0 where it is missing; (H, W) or, for each photo of a batch
+    and all its samples, (B, 1, H, W). What y holds in the holes does not matter. ValueError for
+    other numbers or shapes.
+    """
+
+    linear, pointwise = True, True
+
+    def __init__(self, mask, sigma=0.0):
+        super().__init__(sigma)
+        mask = torch.as_tensor(mask).float()
+        if mask.ndim not in (2, 3, 4) or mask.shape[-3:-2] not in ((), (1,)):
+            raise ValueError(f"a mask is (H, W) or (B, 1, H, W), not {tuple(mask.shape)}")
+        if not bool(((mask == 0) | (mask == 1)).all()):
+            raise ValueError("a mask holds only 0 (missing) and 1 (kept)")
+        self.register_buffer("mask", mask)
+
+    def A(self, x):
+        return per_photo(self.mask, x) * x
+
+    def A_adjoint(self, y):
+        return self.A(y)
+
+    def residual(self, x, y):
+        return rms_where(self.A(x) - y, per_photo(self.mask, x))
+
+    def check_measurement(self, y):
+        if self.mask.shape[-2:] != y.shape[-2:]:
+            (a, b), (c, d) = self.mask.shape[-2:], y.shape[-2:]
+            raise ValueError(f"the mask is {a} x {b} and y is {c} x {d}")
+        if self.mask.ndim == 4 and len(y) % len(self.mask):
+            raise ValueError(f"{len(self.mask)} masks for {len(y)} photos: give one, or as many")
+
+    def start(self, y):
+        """The kept pixels, and in the holes the mean of the kept ones around them.
+
+        A hole pixel takes the mean over the smallest block (2, 4, 8 ... pixels wide) that
+        holds any kept pixel; where nothing at all is kept, middle grey.
+        """
+        mask = per_photo(self.mask, y).expand(len(y), 1, -1, -1)
+        filled, known, block = mask * y, mask.clone(), 1
+        while not bool(known.all()):
+            block *= 2
+            average = BlockAverage(block, tuple(y.shape[-2:]))
+            kept = average.replicate(average.A(mask))
+            mean = average.replicate(average.A(mask * y)) / kept.clamp(min=1e-12)
+            filled = torch.where((known == 0) & (kept > 0), mean, filled)
+            known = torch.maximum(known, (kept > 0).to(known))
+            if block >= max(y.shape[-2:]):
+                filled = torch.where(known == 0, torch.full_like(filled, 0.5), filled)
+                break
+        return filled
+
+    def prox(self, x, y, rho):
+        return x + self.A(y - x) / (1 + rho)
 
 
 class Occlusion(Inpainting):
@@ -33,10 +93,10 @@ class Occlusion(Inpainting):
         self.register_buffer("content", content)
 
     def A(self, x):
-        return self.A_adjoint(x) + (1 - _tiled(self.mask, x)) * _tiled(self.content, x)
+        return self.A_adjoint(x) + (1 - per_photo(self.mask, x)) * per_photo(self.content, x)
 
     def A_adjoint(self, y):
-        return _tiled(self.mask, y) * y
+        return per_photo(self.mask, y) * y
 
     def check_measurement(self, y):
         super().check_measurement(y)
@@ -62,7 +122,7 @@ class BlindOcclusion(Degradation):
 
     def __init__(self, size, sigma=0.0):
         super().__init__(sigma)
-        learn(self, "mask", torch.full((1, *_two(size, "size")), 0.9), Share())
+        learn(self, "mask", torch.full((1, *two_whole(size, "size")), 0.9), Share())
         learn(self, "colour", torch.full((3,), 0.5), Share())
 
     def A(self, x):
@@ -74,7 +134,7 @@ class BlindOcclusion(Degradation):
             (a, b), (c, d) = self.mask.shape[-2:], y.shape[-2:]
             raise ValueError(f"the mask is {a} x {b} and y is {c} x {d}")
 
-    def initialise(self, y, sigma=None, generator=None):
+    def initialise(self, y, sigma=None, generator=None, light=False):
         mask, colour = find_overlay(y)
         assign(self, "mask", mask)
         if colour is not None:
@@ -85,7 +145,7 @@ class BlindOcclusion(Degradation):
         return Inpainting((self.mask[0].detach() > 0.5).float()).start(y)
 
     def residual(self, x, y):
-        return _rms(self.A(x) - y, (self.mask > COVERED).to(x))
+        return rms_where(self.A(x) - y, (self.mask > COVERED).to(x))
 
     def prox(self, x, y, rho):
         mask = self.mask.to(x)
@@ -94,52 +154,14 @@ class BlindOcclusion(Degradation):
         return (mask * rest + rho * x) / (mask**2 + rho)
 
 
-def find_overlay(y, tolerance=6 / 255, grow=1):
-    """Where one flat colour lies over a photo: text, a logo, a box.
+def random_mask(height, width, missing=0.25, generator=None):
+    """A random mask, (height, width): 0 with probability `missing`, in [0, 1], else 1.
 
-    y: (1, 3, H, W), display range. tolerance: how much the colour may vary, more for a poor
-    JPEG. grow: pixels added all around, for blended edges. Returns (mask, colour): (H, W), 0 on
-    the overlay, and (3,); or all ones and None. An overlay's colour is frequent, colours near
-    it are rare, and it ends in a step: score = (pixels with the colour) / (pixels near it) times
-    the share of them in parts with a step, at least 0.6. Most photos without overlay stay below
-    0.55; one of the 24 Kodak photos, with clipped white walls, and a portrait before black reach
-    0.8, and the wall, the background, is then taken for an overlay. Black letters before black
-    are not found, nor thin coloured ones after a JPEG with halved chroma. Show the mask before
-    using it. ValueError for more than one photo.
+    Source: "Training data preparation": 25% of the pixels are set to zero.
     """
-    check_photo(y)
-    if len(y) != 1:
-        raise ValueError(f"one photo (1, 3, H, W) is needed, got {tuple(y.shape)}")
-    y = y.detach()[0].clamp(0, 1)
-    coarse = (y / tolerance).round().long()
-    codes = (coarse[0] * 1024 + coarse[1]) * 1024 + coarse[2]
-    values, counts = codes.unique(return_counts=True)
-    best, found = 0.6, (torch.ones_like(y[0]), None)
-    for code in values[counts.argsort(descending=True)[:24]]:
-        colour = y[:, codes == code].median(1).values
-        distance = (y - colour.view(3, 1, 1)).abs().amax(0)
-        near = distance <= tolerance
-        hit = _with_steps(near, distance)
-        share, rare = hit.double().mean(), near.sum() / (distance <= 4 * tolerance).sum()
-        score = float(rare * hit.sum() / near.sum())
-        if 5e-4 < float(share) < 0.6 and score > best:
-            best, found = score, ((~_grow(hit, grow)).to(y), colour)
-    return found
-
-
-def _with_steps(hit, distance):
-    """Of the connected parts of `hit` those that end in a step, nearly all around them."""
-    from skimage.measure import label
-
-    parts = torch.from_numpy(label(hit.cpu().numpy(), connectivity=2)).to(distance)
-    reach = functional.max_pool2d(parts[None], 7, stride=1, padding=3)[0].long()
-    ring = (reach > 0) & ~_grow(hit, 2)
-    count = torch.bincount(reach[ring], minlength=int(parts.max()) + 1)
-    steps = torch.bincount(reach[ring & (distance > 0.1)], minlength=len(count))
-    area = torch.bincount(parts.long().flatten(), minlength=len(count))
-    good = (steps > 0.8 * count) & (area >= 6)
-    good[0] = False
-    return good[parts.long()]
+    if not 0 <= missing <= 1:
+        raise ValueError(f"the share of missing pixels lies in 0 to 1, got {missing}")
+    return (torch.rand(height, width, generator=generator) >= missing).float()
 
 
 def text_mask(height, width, text, size=24, place=(4, 4)):
@@ -174,8 +196,3 @@ def scratch_mask(height, width, count=5, thickness=1.5, generator=None):
         hit = (distance.abs() <= length * thickness / 2) & (along >= 0) & (along <= length**2)
         mask[hit] = 0
     return mask
-
-
-def _grow(hit, pixels):
-    size = 2 * pixels + 1
-    return functional.max_pool2d(hit[None].float(), size, stride=1, padding=pixels)[0] > 0

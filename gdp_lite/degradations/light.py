@@ -2,29 +2,51 @@
 
 Each acts on every number by itself (`pointwise`). An over-exposed photo, in capture order:
 ``LinearLight(Compose(SmoothExposure(4.0), Clip()))``. From one photo the parameters are fixed
-only by anchors (f x = (f c)(x / c)): see `gdp_lite.anchors` for the exposure; gamma and contrast
+only by anchors (f x = (f c)(x / c)): see `gdp_lite.estimators` for the exposure; gamma and contrast
 take a photo's usual mean, 0.45, and spread, 0.24.
 """
 
-import torch
+import math
 
-from gdp_lite.anchors import exposure_posterior
-from gdp_lite.degradations import Degradation, _two
-from gdp_lite.phi import Between, Within, assign, learn
+import torch
+from torch import nn
+
+from gdp_lite.degradations.base import Degradation, two_whole
+from gdp_lite.degradations.phi import Between, Within, assign, learn
+from gdp_lite.estimators.anchors import exposure_posterior
+from gdp_lite.image import linear_to_srgb, srgb_to_linear
 
 MIDDLE_GREY = 0.45  # sRGB-encoded, 0.17 in linear light: where cameras put the mean
 
 
-def srgb_to_linear(x):
-    """sRGB-encoded display range -> linear light, any shape (IEC 61966-2-1); below 0 straight."""
-    bent = ((x.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-    return torch.where(x > 0.04045, bent, x / 12.92)
+class Exposure(Degradation):
+    """Brightness: y = gain x + offset, two learnable numbers (Phi), before clipping.
 
+    The simplest degradation whose Phi is not known. Affine, of the form H x + M of Table 1.
+    Phi: ``gain`` and ``offset``, display range, without bounds: `SmoothExposure` has them.
+    """
 
-def linear_to_srgb(light):
-    """The inverse of `srgb_to_linear`; the two pieces meet to 1e-8 in both."""
-    bent = 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(light > 0.0031308, bent, 12.92 * light)
+    pointwise = True
+
+    def __init__(self, gain=1.0, offset=0.0, sigma=0.0):
+        super().__init__(sigma)
+        if not math.isfinite(gain) or not math.isfinite(offset):
+            raise ValueError(f"gain and offset must be finite, got {gain}, {offset}")
+        self.gain = nn.Parameter(torch.tensor(float(gain)))
+        self.offset = nn.Parameter(torch.tensor(float(offset)))
+
+    def randomise(self, generator=None):
+        """Draw Phi at random, as the source's algorithm asks; returns the degradation."""
+        with torch.no_grad():
+            self.gain.copy_(0.5 + torch.rand((), generator=generator))
+            self.offset.copy_(0.2 * torch.rand((), generator=generator) - 0.1)
+        return self
+
+    def A(self, x):
+        return self.gain * x + self.offset
+
+    def prox(self, x, y, rho):
+        return (self.gain * (y - self.offset) + rho * x) / (self.gain**2 + rho)
 
 
 class LinearLight(Degradation):
@@ -34,8 +56,6 @@ class LinearLight(Degradation):
     noise of its own. sigma: noise after encoding. y is not clipped (`Clip` is a stage).
     """
 
-    linear = False
-
     def __init__(self, inner, sigma=0.0):
         super().__init__(sigma)
         if not isinstance(inner, Degradation):
@@ -43,9 +63,6 @@ class LinearLight(Degradation):
         if inner.sigma:
             raise ValueError("the noise is added after encoding: give sigma to LinearLight")
         self.inner, self.pointwise = inner, inner.pointwise
-        for part in inner.modules():
-            if hasattr(part, "in_light"):  # so that `initialise` knows what its photo holds
-                part.in_light = True
 
     def A(self, x):
         return linear_to_srgb(self.inner.A(srgb_to_linear(x)))
@@ -54,9 +71,9 @@ class LinearLight(Degradation):
         self.inner.randomise(generator)
         return self
 
-    def initialise(self, y, sigma=None, generator=None):
+    def initialise(self, y, sigma=None, generator=None, light=False):
         sigma = self.sigma if sigma is None else sigma
-        self.inner.initialise(srgb_to_linear(y), sigma, generator)
+        self.inner.initialise(srgb_to_linear(y), sigma, generator, light=True)
         return self
 
     def check_measurement(self, y):
@@ -75,11 +92,11 @@ class SmoothExposure(Degradation):
     `anchors.Reference`, a patch of known brightness, for `initialise`.
     """
 
-    linear, pointwise, in_light = False, True, False
+    pointwise = True
 
     def __init__(self, gain=1.0, grid=(4, 4), channels=1, sigma=0.0, reference=None):
         super().__init__(sigma)
-        if min(_two(grid, "grid")) < 4 or channels not in (1, 3):
+        if min(two_whole(grid, "grid")) < 4 or channels not in (1, 3):
             raise ValueError(f"M needs a grid of 4 x 4 or more and 1 or 3 channels, got {grid}")
         self.reference = reference
         learn(self, "gain", float(gain), Between(1 / 64, 64))
@@ -93,11 +110,11 @@ class SmoothExposure(Degradation):
     def A(self, x):
         return self.gain * x + self.M(x)
 
-    def initialise(self, y, sigma=None, generator=None):
+    def initialise(self, y, sigma=None, generator=None, light=False):
         """M = 0, and the gain of `exposure_posterior`, its median or a draw; both are held:
         what x_{0|t} would teach M is not there (benchmarks/blind.py)."""
         sigma = self.sigma if sigma is None else sigma
-        posterior = exposure_posterior(y, self.in_light, self.reference, sigma)
+        posterior = exposure_posterior(y, light, self.reference, sigma)
         assign(self, "gain", _middle_or_draw(posterior, generator))
         assign(self, "offset", 0.0)
         return self.requires_grad_(False)
@@ -112,7 +129,7 @@ class SmoothExposure(Degradation):
 class Clip(Degradation):
     """What is darker than black or brighter than white is lost: clamp to [0, 1]."""
 
-    linear, pointwise = False, True
+    pointwise = True
 
     def A(self, x):
         return x.clamp(0, 1)
@@ -136,7 +153,7 @@ class Gamma(Degradation):
     the scene to have, encoded display range, above 0 and below 1.
     """
 
-    linear, pointwise, in_light = False, True, False
+    pointwise = True
 
     def __init__(self, exponent=1.0, target=MIDDLE_GREY, sigma=0.0):
         super().__init__(sigma)
@@ -148,10 +165,10 @@ class Gamma(Degradation):
     def A(self, x):
         return x.clamp(1e-6, 1) ** self.exponent
 
-    def initialise(self, y, sigma=None, generator=None):
+    def initialise(self, y, sigma=None, generator=None, light=False):
         """The exponent that takes the target, the mean of the encoded scene, to y's."""
         target = torch.as_tensor(self.target)
-        target = srgb_to_linear(target) if self.in_light else target
+        target = srgb_to_linear(target) if light else target
         mean = torch.as_tensor(float(y.mean())).clamp(0.01, 0.99)
         exponent = float(mean.log() / target.log())
         assign(self, "exponent", min(max(exponent, 0.15), 7.0))
@@ -164,7 +181,7 @@ class Gamma(Degradation):
 class Contrast(Degradation):
     """y = 1/2 + c (x - 1/2), not clipped. Phi: ``contrast`` c in [0.05, 20], no unit."""
 
-    linear, pointwise = False, True
+    pointwise = True
 
     def __init__(self, contrast=1.0, sigma=0.0):
         super().__init__(sigma)
@@ -173,7 +190,7 @@ class Contrast(Degradation):
     def A(self, x):
         return 0.5 + self.contrast * (x - 0.5)
 
-    def initialise(self, y, sigma=None, generator=None):
+    def initialise(self, y, sigma=None, generator=None, light=False):
         """Photos have a standard deviation of about 0.24."""
         assign(self, "contrast", min(max(float(y.std()) / 0.24, 0.06), 18.0))
         return self

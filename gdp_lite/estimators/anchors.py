@@ -17,7 +17,7 @@ import torch
 from torch.distributions import MultivariateNormal, Normal
 from torch.nn import functional
 
-from gdp_lite.degradations import check_photo
+from gdp_lite.image import check_photo, srgb_to_linear
 
 SAMPLES = 20000
 DARKEST = 1 / 16  # the smallest exposure that is considered
@@ -111,8 +111,6 @@ def _seen(y, reference, linear):
         raise ValueError(f"a reference needs a colour and tolerance above 0: {reference}")
     power = CURVE if linear else 1.0
     if linear:
-        from gdp_lite.light import srgb_to_linear
-
         colour = srgb_to_linear(colour)
     seen = patch.mean((0, 2, 3)).cpu().clamp(min=1e-4)
     return (seen / colour).log(), power * reference.tolerance

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from gdp_lite.degradations import Degradation
+from gdp_lite.degradations.base import Degradation
+from gdp_lite.estimators.jpeg_tables import SAMPLING, read_jpeg_tables
 
 _TO_YCC = torch.tensor(
     [
@@ -22,7 +23,6 @@ _TO_YCC = torch.tensor(
     ],
     dtype=torch.float64,
 )
-_SAMPLING = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2), "4:4:0": (2, 1)}
 HALF = 0.3  # of a quantisation step, instead of 1/2: Park and Lee 1999, here worth 0.5 dB
 _k = torch.arange(8, dtype=torch.float64)
 _DCT = torch.cos(math.pi / 8 * _k[:, None] * (_k + 0.5)) / 2
@@ -41,15 +41,13 @@ class JPEG(Degradation):
     ValueError for tables, subsampling or rounding that are none of these.
     """
 
-    linear = False
-
     def __init__(self, luma, chroma, subsampling="4:2:0", rounding="straight-through", sigma=0.0):
         super().__init__(sigma)
-        if subsampling not in _SAMPLING:
-            raise ValueError(f"subsampling is one of {', '.join(_SAMPLING)}, not {subsampling!r}")
+        if subsampling not in SAMPLING:
+            raise ValueError(f"subsampling is one of {', '.join(SAMPLING)}, not {subsampling!r}")
         if rounding not in ("straight-through", "smooth", "none"):
             raise ValueError(f"rounding is straight-through, smooth or none, not {rounding!r}")
-        self.sampling, self.rounding = _SAMPLING[subsampling], rounding
+        self.sampling, self.rounding = SAMPLING[subsampling], rounding
         tables = [t for t in (luma, chroma, chroma) if t is not None]
         tables = [torch.as_tensor(t, dtype=torch.float64) for t in tables]
         if not all(t.numel() == 64 and bool(((t >= 1) & (t < 2**16)).all()) for t in tables):
@@ -58,28 +56,8 @@ class JPEG(Degradation):
 
     @classmethod
     def from_file(cls, file, **options):
-        """From the headers of a JPEG, a path or an open file; nothing is decoded.
-
-        Raises ValueError where it cannot be read or is no JPEG of one or three (YCbCr) channels.
-        """
-        try:
-            picture = Image.open(file)
-        except OSError as error:
-            raise ValueError(f"no JPEG can be read: {error}") from error
-        with picture:
-            layers = getattr(picture, "layer", [])
-            if picture.format != "JPEG" or len(layers) not in (1, 3):
-                raise ValueError(f"no grey or colour JPEG: {picture.format}, {len(layers)} layers")
-            if len(layers) == 3 and picture.info.get("adobe_transform") == 0:
-                raise ValueError("this JPEG stores RGB, not YCbCr")
-            tables = [picture.quantization[layer[3]] for layer in layers]
-        if len(layers) == 1:
-            return cls(tables[0], None, "4:4:4", **options)
-        factors = {(layers[0][2] / c[2], layers[0][1] / c[1]) for c in layers[1:]}
-        names = [n for n, factor in _SAMPLING.items() if factors == {factor}]
-        if not names or tables[1] != tables[2]:
-            raise ValueError("a JPEG with unusual sampling or chroma tables is not supported")
-        return cls(tables[0], tables[1], names[0], **options)
+        """From the headers of a JPEG, a path or an open file: `read_jpeg_tables`."""
+        return cls(*read_jpeg_tables(file), **options)
 
     @classmethod
     def from_quality(cls, quality, subsampling="4:2:0", **options):

@@ -7,17 +7,19 @@ the brightness belongs to `gdp_lite.light`.
 
 import torch
 
-from gdp_lite.anchors import cast_posterior
-from gdp_lite.degradations import Degradation
-from gdp_lite.phi import MeanOne, Within, assign, learn
+from gdp_lite.degradations.base import Degradation
+from gdp_lite.degradations.phi import MeanOne, Within, assign, learn
+from gdp_lite.estimators.anchors import cast_posterior
 
 
-class Decolorize(Degradation):
+class ChannelMean(Degradation):
     """y = (R + G + B) / 3 in all three channels: a projection, A = A^T = A A.
 
     The source's colourisation ("Training data preparation"). deepinv's Decolorize has one
     channel and luma weights by default; its "average" mode is this one, divided by its norm.
     """
+
+    linear = True
 
     def A(self, x):
         return x.mean(1, keepdim=True).expand_as(x)
@@ -35,7 +37,7 @@ class ColourCast(Degradation):
     reference: an `anchors.Reference`, a patch of known colour, for `initialise`.
     """
 
-    pointwise, in_light = True, False
+    linear, pointwise = True, True
 
     def __init__(self, gains=(1.0, 1.0, 1.0), sigma=0.0, reference=None):
         super().__init__(sigma)
@@ -60,10 +62,10 @@ class ColourCast(Degradation):
         if y.shape[-3] != 3:
             raise ValueError(f"a colour cast needs three channels, y has {y.shape[-3]}")
 
-    def initialise(self, y, sigma=None, generator=None):
+    def initialise(self, y, sigma=None, generator=None, light=False):
         """The gains of `cast_posterior`, their mean or a draw, which are held."""
         sigma = self.sigma if sigma is None else sigma
-        posterior = cast_posterior(y, self.in_light, self.reference, sigma)
+        posterior = cast_posterior(y, light, self.reference, sigma)
         gains = posterior.mean(0)
         if generator is not None:
             gains = posterior[torch.randint(len(posterior), (), generator=generator)]
@@ -102,10 +104,10 @@ class ColourMatrix(ColourCast):
         leak = self.leak.new_zeros(3, 3).masked_scatter(off, self.leak)
         return self.gains[:, None] * (leak + torch.diag(1 - leak.sum(1)))
 
-    def initialise(self, y, sigma=None, generator=None):
+    def initialise(self, y, sigma=None, generator=None, light=False):
         """The gains as in `ColourCast`; nothing leaks, and that is held, too."""
         assign(self, "leak", 0.0)
-        return super().initialise(y, sigma, generator)
+        return super().initialise(y, sigma, generator, light)
 
 
 def _mix(matrix, x):

@@ -1,0 +1,186 @@
+"""Degradations F_Phi: how a photo went wrong, Eq. (1) and Table 1 of the source.
+
+A degradation is a `torch.nn.Module` that maps images to measurements, both in display
+range [0, 1] but never clipped, so that linear ones stay linear:
+
+    A(x)            the map itself, also written ``degradation(x)``; x: (B, 3, H, W)
+    A_adjoint(y)    its transpose (linear ones): <A x, y> = <x, A_adjoint y>
+    sigma           standard deviation of the noise added after A, display range
+    simulate(x)     A(x) + sigma * noise, for training and test data
+    prox(x, y, rho) argmin_z ||A z - y||^2 + rho ||z - x||^2, what the practical sampler calls
+    residual(x, y)  root mean square of A(x) - y, to be compared with sigma
+    phi()           the learnable Phi by name, each in its own unit and range
+    randomise()     Phi at random, as the source's Algorithm 1 starts
+    initialise(y)   Phi guessed from the photo
+    loss(x, y)      what Phi is fitted by: the fidelity, Eq. (9), unless the kind has a better one
+    fit(x, y, ...)  Phi learned on a guess x of the scene
+
+Only ``A`` has to be written: all else follows from it, by differentiation where nothing better is
+known. The learnable Phi of the source are the module's parameters. Names follow deepinv.
+"""
+
+import math
+from functools import reduce
+from typing import Self
+
+import torch
+from torch import Generator, Tensor, nn
+
+from gdp_lite.degradations.solvers import prox_of_images, prox_of_linear, prox_of_pixels
+from gdp_lite.losses import fidelity_loss
+
+
+class Degradation(nn.Module):
+    """Base class: the noise, and what follows from ``A`` alone.
+
+    linear, pointwise, noise_only: what may be relied on, see the attributes. sigma: standard
+    deviation of the noise after A, display range; ValueError where it is negative or infinite.
+
+    >>> class Negative(Degradation):
+    ...     def A(self, x):
+    ...         return 1 - x
+    >>> degradation = Negative(sigma=0.01)
+    >>> x = torch.rand(1, 3, 4, 4)
+    >>> z = degradation.prox(torch.zeros_like(x), degradation(x), rho=1e-6)
+    >>> bool((z - x).abs().max() < 1e-3)
+    True
+    """
+
+    linear = False  # A is linear: conjugate gradients solve `prox`, and there is an adjoint
+    pointwise = False  # each number of A(x) depends on the same number of x alone
+    noise_only = False  # A is the identity and the noise white: a photo is a diffused image
+    kind = "general"  # the row of `gdp_lite.policy.POLICY` that says how it is sampled
+
+    def __init__(self, sigma: float = 0.0):
+        super().__init__()
+        if not 0 <= sigma < math.inf:
+            raise ValueError(f"sigma is a standard deviation and cannot be {sigma}")
+        self._sigma = float(sigma)
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the noise after A, display range; fixed once made."""
+        return self._sigma
+
+    def A(self, x: Tensor) -> Tensor:
+        """The map, (B, 3, H, W) -> (B, 3, h, w), display range."""
+        raise NotImplementedError(f"{type(self).__name__} defines no map A")
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """The transpose of a linear A, by differentiation. NotImplementedError for others."""
+        if not self.linear:
+            raise NotImplementedError(f"{type(self).__name__} has no adjoint: it is not linear")
+        return torch.func.vjp(self.A, torch.zeros_like(self.start(y)))[1](y)[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.A(x)
+
+    def simulate(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        """A(x) plus Gaussian noise of standard deviation ``sigma``, not clipped. Eq. (1)."""
+        clean = self.A(x)
+        noise = torch.randn(clean.shape, generator=generator, dtype=x.dtype)
+        return clean + self.sigma * noise.to(clean.device)
+
+    def check_measurement(self, y: Tensor) -> None:
+        """Raise ValueError, in one line, where y cannot be a measurement of this kind."""
+
+    def start(self, y: Tensor) -> Tensor:
+        """A first image from the measurement, for the sampler's warm start; the size of x."""
+        return y
+
+    def phi(self) -> dict[str, Tensor]:
+        """Phi by name, detached, as it enters A: in its unit and range, see `phi`."""
+        names = [name for name, _ in self.named_parameters()]
+        names = [n.replace("parametrizations.", "").removesuffix(".original") for n in names]
+        return {n: reduce(getattr, n.split("."), self).detach().clone() for n in names}
+
+    def randomise(self, generator: Generator | None = None) -> Self:
+        """Draw Phi at random, before its range is imposed: N(0, 1/4). Returns the degradation."""
+        with torch.no_grad():
+            for raw in self.parameters():
+                raw.copy_(0.5 * torch.randn(raw.shape, generator=generator))
+        return self
+
+    def initialise(
+        self,
+        y: Tensor,
+        sigma: float | None = None,
+        generator: Generator | None = None,
+        light: bool = False,
+    ) -> Self:
+        """Set Phi to a guess from the photo y, where there is one; returns the degradation.
+
+        What a photo tells better than x_{0|t} will is frozen. sigma: noise in y, display range;
+        the degradation's own by default. generator: draws Phi from its posterior, where there is
+        one, in place of its middle. light: whether y holds linear light.
+        """
+        return self
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """||y - A(x)||^2, Eq. (9): what `fit` lowers."""
+        return fidelity_loss(y, self.A(x))
+
+    def residual(self, x: Tensor, y: Tensor) -> Tensor:
+        """Root mean square of A(x) - y where y tells something about x, (B,), display range."""
+        return (self.A(x) - y).square().flatten(1).mean(1).sqrt()
+
+    def fit(self, x: Tensor, y: Tensor, sigma_bar: float) -> None:
+        """Learn Phi where a guess x of the scene and y are given: L-BFGS on `loss`.
+
+        sigma_bar: noise level at which x was guessed, display range; for kinds that know how the
+        guess errs.
+        """
+        phi = [p for p in self.parameters() if p.requires_grad]
+        if not phi:
+            return
+        optimiser = torch.optim.LBFGS(phi, max_iter=10, line_search_fn="strong_wolfe")
+
+        def closure():
+            optimiser.zero_grad()
+            loss = self.loss(x, y) / y.numel()
+            loss.backward()
+            return loss
+
+        with torch.enable_grad():
+            optimiser.step(closure)
+
+    def prox(
+        self, x: Tensor, y: Tensor, rho: float, iterations: int = 20, tolerance: float = 1e-4
+    ) -> Tensor:
+        """argmin_z ||A z - y||^2 + rho ||z - x||^2, or a local minimum where A is not linear.
+
+        x: (B, 3, H, W); y: a measurement; rho >= 0. For a linear A conjugate gradients; else
+        damped Newton steps, in every pixel by itself where A is pointwise. `solvers` has them.
+        """
+        if self.linear:
+            return prox_of_linear(self.A, self.A_adjoint, x, y, rho, iterations, tolerance)
+        if self.pointwise:
+            return prox_of_pixels(self.A, (x, self.start(y)), x, y, rho)
+        return prox_of_images(self.A, x, y, rho, iterations, tolerance)
+
+
+def known(degradation: Degradation) -> bool:
+    """Whether it has a Phi and none of it is to be learned."""
+    phi = list(degradation.parameters())
+    return bool(phi) and not any(p.requires_grad for p in phi)
+
+
+def per_photo(tensor: Tensor, y: Tensor) -> Tensor:
+    """What is given for each photo, (B, ...), for all samples of them in y; else as it is."""
+    tensor = tensor.to(y)
+    return tensor.repeat(len(y) // len(tensor), 1, 1, 1) if tensor.ndim == 4 else tensor
+
+
+def rms_where(x: Tensor, mask: Tensor) -> Tensor:
+    """Root mean square of x, (B, C, H, W) -> (B,), where the mask, (.., 1, H, W), is 1."""
+    mask = mask.expand_as(x)
+    return ((mask * x.square()).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)).sqrt()
+
+
+def two_whole(size, name: str) -> tuple[int, int] | None:
+    """(rows, columns), two whole numbers of at least 1, or None; ValueError else."""
+    if size is None:
+        return None
+    if not hasattr(size, "__len__") or len(size) != 2 or any(n < 1 or n % 1 for n in size):
+        raise ValueError(f"{name} is two whole numbers, (rows, columns), not {size}")
+    return int(size[0]), int(size[1])
