@@ -8,8 +8,8 @@ restored photo with Φ found, with Φ known, with a simple way (a width of 2 pix
 movement, the median mean of these very crops for exposure, grey world for casts), and the photo
 itself; for movements once more after each picture was moved onto the scene, since where a kernel
 has its middle is a convention, and on crops of 256 x 256 as well; for the noise level the wavelets'
-estimate. PSNR in dB, paired differences with standard errors. Writes gdp_lite/book/results/blind.csv.
-About 35 minutes on one core.
+estimate. PSNR in dB, paired differences with standard errors. Writes
+gdp_lite/book/results/blind.csv. About 35 minutes on one core.
 """
 
 import argparse

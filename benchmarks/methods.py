@@ -15,7 +15,7 @@ schedule (DiffPIR: quadratically, as in its code), from pure noise, `restore` ex
     DiffPIR      Zhu et al. 2023: proximal step, the noise computed again from its result
     Algorithm 1  the source's, as `gdp_lite.sampler.algorithm_1`
 
-Writes gdp_lite/book/results/methods.csv: network calls, processor seconds a photo, PSNR in dB with its
+Writes gdp_lite/book/results/methods.csv: calls, processor seconds a photo, PSNR in dB with its
 standard error, and the paired difference from "restore" with its own. About 20 minutes on one core.
 """
 

@@ -11,8 +11,8 @@ the Phi found but grey world for the cast, once with Phi known. Their two settin
 the mean over these very crops. Then a coarser file with less noise (quality 50, 3 of 255), with Phi
 known, with JPEG in F and with its error counted as noise. PSNR, the same after the best gain for
 each channel ("scaled"), and HaarPSI after it.
-Writes gdp_lite/book/results/phone_jpegs.csv, a row for each photo and way, and phone_jpegs_phi.csv: Phi,
-true and found. About 12 minutes on one core.
+Writes gdp_lite/book/results/phone_jpegs.csv, a row for each photo and way, and phone_jpegs_phi.csv:
+Phi, true and found. About 12 minutes on one core.
 """
 
 import argparse

@@ -5,7 +5,7 @@
 96 x 96 centre crops of every third Kodak photo, simulated degradations, the bundled prior,
 fixed seeds. Around 20 steps (zeta is 0 for noise alone, else 0.25) it varies zeta (share of the
 noise added again), strength (trust in the photo) and steps. Writes
-gdp_lite/book/results/sampler_settings.csv: PSNR in dB, mean over the photos and its difference from the
+gdp_lite/book/results/sampler_settings.csv: PSNR in dB, mean over photos, its difference from the
 default, with the standard error of that paired difference. About 5 minutes on two cores.
 """
 

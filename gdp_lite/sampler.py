@@ -168,7 +168,7 @@ def restore(
         sigmas = sigma_grid(schedule_of(prior), start_sigma, steps)
         walk = proximal_steps(chains, x0, prior, sigmas, strength, zeta, learn, noise)
     trace = []
-    for number, (sigma, x, x0_hat, x0) in enumerate(walk, 1):
+    for number, (sigma, x, x0_hat, x0) in enumerate(walk, 1):  # noqa: B007
         loss, phi = chains.loss(x0_hat), chains.phi()
         trace.append({"sigma": sigma, "loss": loss, "phi": phi})
         if callback is not None:

@@ -65,7 +65,7 @@ def fit(degradation, x, y, steps=300, loss=None):
 
     def closure():
         optimiser.zero_grad()
-        value = loss(y, x) if loss else (degradation(x) - y).square().sum()
+        value = loss(x, y) if loss else (degradation(x) - y).square().sum()
         value.backward()
         return value
 

@@ -84,7 +84,7 @@ def test_gradients_of_the_loss():
             self.noise = noise
 
         def forward(self, x):
-            return self.noise.loss(y, x)
+            return self.noise.loss(x, y)
 
     def loss(x, *raw):
         values = {f"noise.{n}": r for n, r in zip(names, raw, strict=True)}

@@ -1,1 +1,1 @@
-"""What the chapters alone need: interactive figures, plots, exercises, the exact mixture, scores."""
+"""What chapters alone need: interactive figures, plots, exercises, the exact mixture, scores."""

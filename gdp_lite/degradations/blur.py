@@ -107,10 +107,11 @@ class BlindGaussianBlur(SeparableBlur):
 
 
 class Convolution(Degradation):
-    """Convolution with ``kernel``, (n, m), both odd, sum 1; beyond its edges the image is mirrored.
+    """Convolution with ``kernel``, (n, m), both odd, sum 1.
 
-    The edge pixel is repeated. Computed by Fourier transform, exactly (nothing wraps around), at any
-    kernel size. `Blur` knows its kernel, `BlindBlur` has to find it.
+    Beyond its edges the image is mirrored, the edge pixel repeated. Computed by Fourier transform,
+    exactly (nothing wraps around), at any kernel size. `Blur` knows its kernel, `BlindBlur` has
+    to find it.
     """
 
     linear = True
