@@ -8,7 +8,9 @@ holds what the chapters alone need. The names below are the public ones; they ar
 they are first used, since torch takes seconds.
 """
 
+import tomllib
 from importlib import import_module, metadata
+from pathlib import Path
 
 _HOME = {
     "NoiseSchedule": "schedule",
@@ -22,15 +24,27 @@ _HOME = {
     "Compose": "degradations",
     "algorithm_1": "algorithm",
     "restore": "sampler",
-    "Restoration": "sampler",
+    "Restoration": "step",
     "Step": "step",
     "POLICY": "policy",
     "Estimate": "estimators",
     "read_photo": "photos",
+    "train_prior": "train",
     "write_photo": "photos",
 }
 __all__ = sorted(_HOME)
-__version__ = metadata.version("gdp-lite")
+
+
+def _version() -> str:
+    """The version that pyproject.toml states, also in a checkout that is not installed."""
+    try:
+        return metadata.version("gdp-lite")
+    except metadata.PackageNotFoundError:
+        project = Path(__file__).parents[1] / "pyproject.toml"
+        return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+
+
+__version__ = _version()
 
 
 def __getattr__(name: str):

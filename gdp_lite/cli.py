@@ -109,11 +109,10 @@ def _parser(with_training):
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
-        from gdp_lite.train import add_arguments
-        from gdp_lite.train import train as run_training
+        from gdp_lite.train import add_arguments, run
 
         add_arguments(train)
-        train.set_defaults(run=run_training)
+        train.set_defaults(run=run)
     return parser
 
 
@@ -131,7 +130,6 @@ def _restore(args):
 def _restore_photo(args):
     import torch  # only now, as it is slow to import; likewise what follows
 
-    from gdp_lite.degradations import GaussianBlur
     from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
     from gdp_lite.policy import POLICY
     from gdp_lite.sampler import restore
@@ -179,13 +177,10 @@ def _restore_photo(args):
     check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
     write_photo(args.output, restored, photo)
     if not args.quiet:
-        noise, residual = 255 * result.sigma, 255 * float(result.residual)
-        assumed = f"assumed noise {noise:.1f} of 255"
-        if args.task == "deblur" and isinstance(degradation, GaussianBlur):
-            assumed += f" and blur {degradation.width:.1f} pixels"
-        elif args.task == "deblur":
+        if args.task == "deblur" and degradation.noise_only:
             _say("the photo looks sharp: only noise is removed; --blur 1 insists")
-        _say(f"{args.output}: {args.task}, {width} x {height}, {assumed};")
+        _say(f"{args.output}: {args.task}, {width} x {height}, assumed {degradation.describe()};")
+        residual = 255 * float(result.residual)
         _say(f"degraded again, the result differs from the photo by {residual:.1f} of 255")
     return 0
 

@@ -6,7 +6,6 @@ read like Algorithm 1 with its lines exchanged: denoise, agree with the photo, p
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import torch
@@ -18,39 +17,9 @@ from gdp_lite.image import check_photo
 from gdp_lite.policy import ABOVE, PHI_FROM, POLICY
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
-from gdp_lite.step import Step
+from gdp_lite.step import Restoration, Step
 
 FAR = (-10.0, 70.0)  # no photo in display range lies beyond, whatever its exposure
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """What `restore` returns, for n samples of each of B photos.
-
-    samples: (n, B, 3, H, W), display range, not clipped. phi: by name, (n, B, ...), in its unit;
-    empty where the degradation has none. residual: (n, B), root mean square of F_Phi(sample) - y
-    over the pixels that y shows, display range, to be compared with ``sigma``, the noise that was
-    assumed, or found, then its mean over the chains. trace: a dict for every step: ``sigma``
-    (display range), ``loss`` and ``phi`` (chains in front).
-    """
-
-    samples: Tensor
-    phi: dict[str, Tensor]
-    residual: Tensor
-    sigma: float
-    trace: list[dict]
-
-    @property
-    def image(self) -> Tensor:
-        """The mean of the samples, (B, 3, H, W): nearest to the scene, a little softer."""
-        return self.samples.mean(0)
-
-    @property
-    def spread(self) -> Tensor:
-        """The samples' standard deviation at each number, (B, 3, H, W). ValueError for one."""
-        if len(self.samples) < 2:
-            raise ValueError("one sample has no spread: ask restore for samples=4 or more")
-        return self.samples.std(0)
 
 
 Noise = Callable[[], Tensor]

@@ -214,7 +214,9 @@ def test_progress_with_the_time_left_and_a_final_line(folder, capsys):
     assert output == ""
     for number in (1, 2, 3):
         assert re.search(rf"\rnetwork call +{number} of 3, +\d+ s left ", lines)
-    assert lines.splitlines()[-2] == "out.jpg: denoise, 48 x 64, assumed noise 12.0 of 255;"
+    assert lines.splitlines()[-2] == (
+        "out.jpg: denoise, 48 x 64, assumed GaussianNoise, noise 12.0 of 255;"
+    )
     assert re.search(r"differs from the photo by \d+\.\d of 255$", lines.splitlines()[-1])
 
 
@@ -247,7 +249,9 @@ def test_a_user_sees_no_warnings(folder):
     first, *steps, what, how = done.stderr.splitlines()
     assert first == "loading the prior ..."
     assert all(re.fullmatch(r"|network call +\d+ of 1, +\d+ s left ", line) for line in steps)
-    assert re.fullmatch(r"out\.jpg: denoise, 30 x 20, assumed noise \d+\.\d of 255;", what)
+    assert re.fullmatch(
+        r"out\.jpg: denoise, 30 x 20, assumed GaussianNoise, noise \d+\.\d of 255;", what
+    )
     assert re.fullmatch(r"degraded again, .* differs from the photo by \d+\.\d of 255", how)
 
 

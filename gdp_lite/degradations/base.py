@@ -94,6 +94,12 @@ class Degradation(nn.Module):
         names = [n.replace("parametrizations.", "").removesuffix(".original") for n in names]
         return {n: reduce(getattr, n.split("."), self).detach().clone() for n in names}
 
+    def describe(self) -> str:
+        """One line for a report: the kind, its Phi and its noise in levels of 255."""
+        phi = [f"{name.split('.')[-1]} {_brief(value)}" for name, value in self.phi().items()]
+        noise = f"noise {255 * self.sigma:.1f} of 255" if self.sigma else ""
+        return ", ".join(filter(None, [type(self).__name__, self.extra_repr(), *phi, noise]))
+
     def randomise(self, generator: Generator | None = None) -> Self:
         """Draw Phi at random, before its range is imposed: N(0, 1/4). Returns the degradation."""
         with torch.no_grad():
@@ -157,6 +163,13 @@ class Degradation(nn.Module):
         if self.pointwise:
             return prox_of_pixels(self.A, (x, self.start(y)), x, y, rho)
         return prox_of_images(self.A, x, y, rho, iterations, tolerance)
+
+
+def _brief(value: Tensor) -> str:
+    """A few numbers, or the size of many."""
+    if value.numel() > 6:
+        return "x".join(str(n) for n in value.shape)
+    return " ".join(f"{v:.3g}" for v in value.flatten().tolist())
 
 
 def known(degradation: Degradation) -> bool:

@@ -79,6 +79,9 @@ class GaussianBlur(SeparableBlur):
         # A plain tensor, no buffer: it stays float64 on the CPU wherever the module goes.
         self.kernel = gaussian_line(size, width)
 
+    def extra_repr(self):
+        return f"width {self.width:.1f} pixels"
+
 
 class BlindGaussianBlur(SeparableBlur):
     """Gaussian blur of unknown width. Phi: ``width``, pixels, in [0.2, size / 4].

@@ -49,6 +49,9 @@ class Compose(Degradation):
             x = stage.A(x)
         return self.stages[-1].simulate(x, generator)
 
+    def describe(self) -> str:
+        return "; then ".join(stage.describe() for stage in self.stages)
+
     def randomise(self, generator=None):
         for stage in self.stages:
             if not known(stage):

@@ -20,6 +20,9 @@ class BlockAverage(Degradation):
         super().__init__(sigma)
         self.factor, self.image_size = whole_factor(factor), two_whole(image_size, "image_size")
 
+    def extra_repr(self):
+        return f"factor {self.factor}"
+
     def A(self, x):
         size = self.image_size or tuple(n - n % self.factor for n in x.shape[-2:])
         if tuple(x.shape[-2:]) != tuple(size) or 0 in size:
@@ -79,6 +82,9 @@ class BlockAverageSameSize(Degradation):
         super().__init__(sigma)
         self.factor = whole_factor(factor)
 
+    def extra_repr(self):
+        return f"factor {self.factor}"
+
     def A(self, x):
         average = BlockAverage(self.factor, tuple(x.shape[-2:]))
         return average.replicate(average.A(x))
@@ -104,6 +110,9 @@ class BicubicDownsampling(Degradation):
     def __init__(self, factor=4, image_size=None, sigma=0.0):
         super().__init__(sigma)
         self.factor, self.image_size = whole_factor(factor), two_whole(image_size, "image_size")
+
+    def extra_repr(self):
+        return f"factor {self.factor}"
 
     def A(self, x):
         if self.image_size is None and any(n % self.factor for n in x.shape[-2:]):
