@@ -9,7 +9,7 @@ Nothing in this project calls a compiled torchvision operator, so the schema is 
 import importlib
 import sys
 
-_kept_alive = []  # a torch.library.Library unregisters its operators when it is collected
+_kept_alive: list = []  # a torch.library.Library unregisters its operators when it is collected
 
 
 def repair_torchvision():

@@ -68,10 +68,10 @@ def algorithm_1(
             loss = total_loss(  # 6: Eq. (8)
                 y, to_display(x0_hat), degradation, lambda1, lambda2, perceptual
             )
-            gradient, *gradient_phi = torch.autograd.grad(loss, [x0_hat, *phi])
+            gradient, *gradient_phi = list(torch.autograd.grad(loss, [x0_hat, *phi]))
         with torch.no_grad():
             for p, g in zip(phi, gradient_phi, strict=True):
-                p -= eta * g  # 7
+                p.sub_(eta * g)  # 7
             x_prev = mu_t - s * gradient + sigma_t * noise()  # 8
         if callback is not None:
             sigma, scale = float(schedule.sigma_bar[t]), float(schedule.alpha_bar[t]) ** 0.5

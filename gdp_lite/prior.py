@@ -59,7 +59,8 @@ class Prior:
 
     def __init__(self, unet: torch.nn.Module, schedule: NoiseSchedule, multiple: int = 1):
         # Channels last in memory: the same numbers up to rounding, a quarter less time on a CPU.
-        self.unet = unet.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.unet = unet.eval().requires_grad_(False)
+        self.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.schedule = schedule
         self.multiple = multiple
 
@@ -85,12 +86,12 @@ class Prior:
         x_t: (B, 3, H, W), model range. t: int in 1..T, or an int64 tensor of shape (B,).
         Differentiable in x_t; wrap the call in ``torch.no_grad()`` where that is not needed.
         """
-        t = check_time(t, self.schedule).to(x_t.device)
+        times = check_time(t, self.schedule).to(x_t.device)
         height, width = x_t.shape[-2:]
         padded = _pad(x_t, -height % self.multiple, -width % self.multiple)
         dtype = next((p.dtype for p in self.unet.parameters()), x_t.dtype)
         padded = padded.to(dtype).contiguous(memory_format=torch.channels_last)
-        eps_hat = self.unet(padded, t.expand(len(x_t)) - 1).sample
+        eps_hat = self.unet(padded, times.expand(len(x_t)) - 1).sample
         return eps_hat[..., :height, :width].to(x_t)
 
 
@@ -137,7 +138,7 @@ def schedule_from_config(config: Mapping) -> NoiseSchedule:
     if config.get("trained_betas") is not None:
         return NoiseSchedule.from_betas(config["trained_betas"])
     T, kind = config["num_train_timesteps"], config["beta_schedule"]
-    start, end = config.get("beta_start"), config.get("beta_end")
+    start, end = config.get("beta_start", 1e-4), config.get("beta_end", 0.02)
     if kind == "linear":
         return linear_schedule(T, start, end)
     if kind == "scaled_linear":

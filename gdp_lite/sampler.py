@@ -129,12 +129,12 @@ def restore(
     def noise() -> Tensor:  # drawn on the CPU, so that a seed gives the same noise everywhere
         return torch.randn(x0.shape, generator=generator, dtype=y.dtype).to(y.device)
 
+    if start_sigma is None:  # the photo's own noise
+        start_sigma = degradation.sigma / strength**0.5 * (1.0 if zeta or steps == 1 else ABOVE)
+    sigmas = sigma_grid(schedule_of(prior), start_sigma, steps)
     if degradation.noise_only:
-        level = degradation.sigma / strength**0.5 * (1.0 if zeta or steps == 1 else ABOVE)
-        sigmas = sigma_grid(schedule_of(prior), start_sigma or level, steps)
         walk = denoising_steps(x0, prior, sigmas, zeta, noise)
     else:
-        sigmas = sigma_grid(schedule_of(prior), start_sigma, steps)
         walk = proximal_steps(chains, x0, prior, sigmas, strength, zeta, learn, noise)
     trace = []
     for number, (sigma, x, x0_hat, x0) in enumerate(walk, 1):  # noqa: B007
@@ -171,7 +171,7 @@ def _check(steps, strength, samples, initial, zeta, start_sigma) -> None:
         raise ValueError(f"strength must be positive and zeta in [0, 1], got {strength}, {zeta}")
     if not (start_sigma is None or 0 < start_sigma < math.inf):
         raise ValueError(f"start_sigma must be positive, got {start_sigma}")
-    if not all(isinstance(n, Integral) and n >= 1 for n in (steps, samples)):
+    if not all(isinstance(n, Integral) and int(n) >= 1 for n in (steps, samples)):
         raise ValueError(f"at least one step and one sample, whole ones, not {steps}, {samples}")
     if initial not in ("photo", "random", "given"):
         raise ValueError(f'initial is "photo", "random" or "given", not {initial!r}')

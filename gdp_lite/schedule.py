@@ -97,4 +97,4 @@ def time_grid(t_start: int, steps: int) -> list[int]:
 
 def sigma_grid(schedule: NoiseSchedule, start: float, steps: int) -> list[float]:
     """The noise levels of `time_grid`, display range, from the one nearest to `start` down."""
-    return [float(schedule.sigma_bar[t]) for t in time_grid(schedule.nearest_t(start), steps)]
+    return [float(schedule.sigma_bar[t]) for t in time_grid(int(schedule.nearest_t(start)), steps)]

@@ -26,7 +26,7 @@ from typing import Self
 import torch
 from torch import Generator, Tensor, nn
 
-from gdp_lite.degradations.solvers import prox_of_images, prox_of_linear, prox_of_pixels
+from gdp_lite.degradations.solvers import prox_of_images, prox_of_linear, prox_of_pixels, vjp
 from gdp_lite.losses import fidelity_loss
 
 
@@ -70,7 +70,7 @@ class Degradation(nn.Module):
         """The transpose of a linear A, by differentiation. NotImplementedError for others."""
         if not self.linear:
             raise NotImplementedError(f"{type(self).__name__} has no adjoint: it is not linear")
-        return torch.func.vjp(self.A, torch.zeros_like(self.start(y)))[1](y)[0]
+        return vjp(self.A, torch.zeros_like(self.start(y)))[1](y)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.A(x)

@@ -56,9 +56,9 @@ def prox_of_pixels(A: Map, starts, x: Tensor, y: Tensor, rho: float, steps=20) -
 
     def at(z):
         """A(z), its derivative, and what is minimised, pixel by pixel."""
-        image, pull = torch.func.vjp(A, z)
+        image, pull = vjp(A, z)
         value = (image - y).square() + rho * (z - x).square()
-        return image, pull(torch.ones_like(image))[0], value
+        return image, pull(torch.ones_like(image)), value
 
     best, least = x, torch.full_like(x, torch.inf)
     for z in starts:
@@ -93,16 +93,16 @@ def prox_of_images(
         return per_image((image - y).square()) + rho * per_image((z - x).square())
 
     z, damping = x, x.new_zeros(len(x), 1, 1, 1)
-    image, pull = torch.func.vjp(A, z)
+    image, pull = vjp(A, z)
     value = objective(z, image)
     for _ in range(steps):
         # J v, by differentiating u -> J^T u, which is linear, once more.
-        push = torch.func.vjp(lambda u, pull=pull: pull(u)[0], torch.zeros_like(image))[1]
+        push = vjp(pull, torch.zeros_like(image))[1]
 
         def apply(v, pull=pull, push=push, damping=damping):
-            return pull(push(v)[0])[0] + (rho + damping) * v
+            return pull(push(v)) + (rho + damping) * v
 
-        right = pull(y - image)[0] + rho * (x - z)
+        right = pull(y - image) + rho * (x - z)
         trial = z + conjugate_gradients(apply, right, iterations, 0.1)
         trial_value = objective(trial, A(trial))
         better = trial_value < value
@@ -111,8 +111,14 @@ def prox_of_images(
         value = torch.minimum(value, trial_value)
         if bool((torch.where(better, gained <= tolerance**0.5, damping > 3)).all()):
             break
-        image, pull = torch.func.vjp(A, z)
+        image, pull = vjp(A, z)
     return z
+
+
+def vjp(A: Map, x: Tensor) -> tuple[Tensor, Map]:
+    """A(x), and the map v -> J^T v with the Jacobian J of A at x."""
+    pulled = torch.func.vjp(A, x)
+    return pulled[0], lambda v: pulled[1](v)[0]
 
 
 def per_image(x: Tensor) -> Tensor:

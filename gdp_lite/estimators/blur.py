@@ -39,8 +39,8 @@ def estimate_blur_width(y: Tensor, sigma: float = 0.0) -> Estimate:
     found = []
     for width in (0.3, 1.0, 3.0):  # the likelihood may have several maxima
         log_a = (power[:4].log() + FALL * omega[:4].log() + width**2 * omega[:4] ** 2).mean()
-        raw = [float(v) for v in (log_a, FALL, math.log(width), -2.0)]
-        raw = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in raw]
+        first = [float(v) for v in (log_a, FALL, math.log(width), -2.0)]
+        raw = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in first]
         optimiser = torch.optim.LBFGS(raw, max_iter=60, line_search_fn="strong_wolfe")
 
         def closure(raw=raw, optimiser=optimiser):

@@ -76,12 +76,13 @@ def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[float, float]:
     mean, diagonal, slope = mean[inside], diagonal[inside], slope[inside]
     if len(mean) < 16 * bins:
         raise ValueError("the photo is clipped almost everywhere: no noise to be seen")
-    values, variances = [], []
+    binned = []
     for part in mean.argsort().tensor_split(bins):
         part = part[slope[part].argsort()[: max(len(part) // 4, 8)]]
-        values.append(mean[part].mean())
-        variances.append((diagonal[part].abs().median() / 0.67449).square())
-    values, variances = torch.stack(values), torch.stack(variances).clamp(min=1e-10)
+        level = diagonal[part].abs().median() / 0.67449
+        binned.append(torch.stack([mean[part].mean(), level.square()]))
+    values, variances = torch.stack(binned).unbind(1)
+    variances = variances.clamp(min=1e-10)
     # The error of a variance is proportional to it: weights 1 / variance, from a first fit.
     weights = 1 / variances
     for _ in range(5):
@@ -129,7 +130,7 @@ def estimate_noise_level(y: Tensor, prior: Denoiser) -> Estimate:
         seen[t] = float(difference.mean()), _standard_error(difference)
         return seen[t][0]
 
-    low, high, at_low = 1, schedule_of(prior).nearest_t(0.1), excess(1)
+    low, high, at_low = 1, int(schedule_of(prior).nearest_t(0.1)), excess(1)
     at_high = excess(high) if at_low > 0 else -1.0
     while at_high > 0 and high < len(levels) - 1:
         low, at_low, high = high, at_high, min(2 * high, len(levels) - 1)
