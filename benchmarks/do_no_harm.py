@@ -8,10 +8,8 @@ superres turns away (inpainting changes nothing outside its mask). Writes
 gdp_lite/book/results/do_no_harm.csv. About a minute on one core.
 """
 
-import argparse
-
 import torch
-from first_restoration import centre_crops
+from common import arguments, kodak, show
 
 from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.metrics import psnr
@@ -22,11 +20,9 @@ from gdp_lite.tasks import degradation_for, steps_for
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
-    args = parser.parse_args()
+    args = arguments(__doc__).parse_args()
     prior, rows = load_prior(), []
-    crops = [x for _, x in centre_crops(f"{args.shared}/eval/kodak24", 128)]
+    crops = kodak(args.shared, 128)
     for kind, made in (("lossless", lambda x: x), ("JPEG 95", lambda x: through_jpeg(x, 95))):
         for task in ("denoise", "deblur", "superres"):
             scores, refused = [], 0
@@ -46,7 +42,7 @@ def main():
             row |= {"least": float(scores.min()), "from_40_dB": int((scores >= 40).sum())}
             row |= {"of": len(crops) - refused, "refused": refused}
             rows.append(row)
-            print(row, flush=True)
+            show(row)
     save_results("do_no_harm", rows)
 
 

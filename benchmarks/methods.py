@@ -25,7 +25,7 @@ import time
 
 import numpy as np
 import torch
-from first_restoration import as_image, centre_crops, wiener
+from common import as_image, centre_crops, wiener
 from skimage import restoration
 
 from gdp_lite.algorithm import algorithm_1

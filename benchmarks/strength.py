@@ -8,11 +8,8 @@ values a decade, the mean PSNR in dB and its paired difference from the best of 
 the standard error. Writes gdp_lite/book/results/strength.csv. About 15 minutes on one core.
 """
 
-import argparse
-
 import torch
-from cost import operators
-from first_restoration import centre_crops
+from common import arguments, kodak, mean_and_error, operators, show
 
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
@@ -37,24 +34,20 @@ def rows_of(size, name, x, prior):
         scores[strength] = psnr(result.image, x).double()
     best = max(scores, key=lambda strength: float(scores[strength].mean()))
     for strength, score in scores.items():
-        gap = score - scores[best]
         row = {"size": size, "operator": name, "strength": strength, "psnr": float(score.mean())}
-        row["minus_best"] = float(gap.mean())
-        row["se"] = float(gap.std() / len(gap) ** 0.5)
-        print(row, flush=True)
+        row["minus_best"], row["se"] = mean_and_error(score - scores[best])
+        show(row)
         yield row
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
-    args = parser.parse_args()
+    args = arguments(__doc__).parse_args()
     torch.set_num_threads(1)
     prior, rows = load_prior(), []
     for size, every in EVERY.items():
-        crops = [x for _, x in centre_crops(f"{args.shared}/eval/kodak24", size)]
+        x = torch.cat(kodak(args.shared, size, every))
         for name in NAMES:
-            rows += rows_of(size, name, torch.cat(crops[::every]), prior)
+            rows += rows_of(size, name, x, prior)
     save_results("strength", rows)
 
 
