@@ -29,18 +29,31 @@ def algorithm_1(
 ) -> Tensor:
     """The source's Algorithm 1, line by line, its misprints corrected; T network calls.
 
-    y: (B, 3, h, w), display range. s: gradient step; like the source's it is not normalised,
-    so its best value depends on the degradation, the image's size and T. eta: learning rate
-    of Phi, the degradation's parameters (0 leaves them). lambda1, lambda2, perceptual: see
-    `total_loss`. clip: keep x_{0|t} in [-1, 1]; the source does not, but line 3 multiplies a
-    trained network's error by 1 / sqrt(alpha_bar_t), 157 at t = 1000, and guidance then
-    diverges. generator: a CPU generator for the noise.
-    Returns x_0, (B, 3, H, W), display range, not clipped. Raises ValueError where y does not
-    fit the degradation, before the first network call.
-
     Corrected: line 3 has alpha_bar, line 4 the coefficients of Eq. (4), line 5 the standard
     deviation, line 8 a minus. As the source has it: line 8 takes the gradient with respect to
     x_{0|t}, computed before Phi is updated, and adds it to x_{t-1}.
+
+    Parameters
+    ----------
+    y : (B, 3, h, w), display range.
+    degradation : F_Phi; its Phi is changed where eta is not 0.
+    prior : a schedule and ``eps(x_t, t)``, see `NoisePredictor`.
+    s : gradient step. Like the source's it is not normalised, so its best value depends on the
+        degradation, the image's size and T.
+    eta : learning rate of Phi, 0 or more.
+    lambda1, lambda2, perceptual : see `total_loss`.
+    clip : keep x_{0|t} in [-1, 1]. The source does not, but line 3 multiplies a trained network's
+        error by 1 / sqrt(alpha_bar_t), 157 at t = 1000, and guidance then diverges.
+    generator : a CPU generator for the noise.
+    callback : called with a `Step` after every step.
+
+    Returns
+    -------
+    x_0, (B, 3, H, W), display range, not clipped.
+
+    Raises
+    ------
+    ValueError : where y does not fit the degradation, before the first network call.
     """
     check_photo(y)
     if not all(map(math.isfinite, (s, eta, lambda1, lambda2))) or not eta >= 0:

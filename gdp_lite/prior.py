@@ -49,12 +49,14 @@ def schedule_of(denoiser: Denoiser) -> NoiseSchedule:
 class Prior:
     """An unconditional diffusion model and its schedule: a `Denoiser` and a `NoisePredictor`.
 
-    unet: a `diffusers.UNet2DModel`, or any module called as ``unet(x, t_index)`` that
-        returns an object with ``.sample``: the predicted noise.
-        The network is set to inference in place: no dropout, no gradients for its weights.
-    schedule: the `NoiseSchedule` it was trained with.
-    multiple: inputs are padded (reflected) to a multiple of this before the network sees
-        them, and its output is cropped back, so every size from 1 pixel up works.
+    Parameters
+    ----------
+    unet : a `diffusers.UNet2DModel`, or any module called as ``unet(x, t_index)`` that returns an
+        object with ``.sample``, the predicted noise. It is set to inference in place: no dropout,
+        no gradients for its weights.
+    schedule : the `NoiseSchedule` it was trained with.
+    multiple : inputs are padded (reflected) to a multiple of this before the network sees them,
+        and its output is cropped back, so every size from 1 pixel up works.
     """
 
     def __init__(self, unet: torch.nn.Module, schedule: NoiseSchedule, multiple: int = 1):
@@ -98,10 +100,28 @@ class Prior:
 def load_prior(path: str | Path | None = None, device: str = "cpu") -> Prior:
     """Load a diffusers DDPM: the bundled one, a local folder or a hub id.
 
-    path: None for the bundled photo prior; a folder in diffusers' layout (with
-        ``unet/`` and ``scheduler/`` inside, or with both in one place); or the id of an
-        unconditional pixel-space pipeline, such as ``google/ddpm-celebahq-256``.
-    Returns a `Prior` in float32. Raises ValueError, in one line, where there is none.
+    Parameters
+    ----------
+    path : None for the bundled photo prior; a folder in diffusers' layout (with ``unet/`` and
+        ``scheduler/`` inside, or with both in one place); or the id of an unconditional
+        pixel-space pipeline, such as ``google/ddpm-celebahq-256``.
+    device : where the network goes.
+
+    Returns
+    -------
+    A `Prior`, in float32.
+
+    Raises
+    ------
+    ValueError : in one line, where there is none.
+
+    Examples
+    --------
+    >>> prior = load_prior()
+    >>> with torch.no_grad():
+    ...     clean = prior(0.5 * torch.ones(1, 3, 16, 16), 0.1)
+    >>> clean.shape
+    torch.Size([1, 3, 16, 16])
     """
     repair_torchvision()
     from diffusers import DDPMScheduler, UNet2DModel

@@ -80,10 +80,9 @@ def restore(
     """Restore photos: few steps, a warm start, and a proximal step instead of a gradient.
 
     Each step denoises, x_{0|t} = prior(x, sigma), then solves for the image that agrees with the
-    photo and stays near x_{0|t},
+    photo and stays near x_{0|t}, with rho = sigma_n^2 / (strength sigma^2),
 
         x_0 = argmin_z ||F(z) - y||^2 + rho ||z - x_{0|t}||^2,
-        rho = sigma_n^2 / (strength * sigma^2),
 
     and adds noise again, x = x_0 + sqrt(zeta) sigma' n. No gradient passes through the network. The
     proximal step is the one of DiffPIR (Zhu et al. 2023); adding only the share zeta of the
@@ -94,20 +93,41 @@ def restore(
     back from there, with zeta times its noise (the square of DDIM's eta). One step, the default,
     is Eq. (5) alone, the mean; several, with zeta = 0, begin at `policy.ABOVE` times the noise.
 
-    y: (B, 3, h, w), display range. degradation: is left as it is; with a learnable Phi every
-    chain (sample of a photo) has a copy, and `Degradation.fit` learns it on x_{0|t} in each
-    step from sigma = `policy.PHI_FROM` downwards. ``degradation.requires_grad_(False)`` makes Phi
-    known, and so does learn = False after it was set. initial: where Phi starts: "photo" (guessed
-    from y; drawn from its posterior, where there is one, if samples > 1), "random" (as in the
-    source) or "given" (as it is).
-    prior: E[x_0 | x_0 + sigma n = x], any function of an image and a level, see `Denoiser`.
-    strength: unitless trust in the photo, larger follows it more closely. samples: how many, in
-    one batch. steps (network calls at most), start_sigma (noise level of the first, display range)
-    and zeta (in [0, 1]; 0 is deterministic and near a posterior mean, 1 nearest to a sample):
-    `policy.POLICY` says for each kind. Even at zeta = 1 the spread over seeds is not the
-    posterior's: it is smaller. generator: a CPU generator.
-    Returns a `Restoration`. Raises ValueError for settings out of range and where y does not
-    fit the degradation, before the first network call.
+    Parameters
+    ----------
+    y : (B, 3, h, w), display range.
+    degradation : left as it is. With a learnable Phi every chain (sample of a photo) has a copy,
+        and `Degradation.fit` learns it on x_{0|t} from sigma = `policy.PHI_FROM` downwards.
+        ``degradation.requires_grad_(False)`` makes Phi known.
+    prior : any function of an image and a noise level, see `Denoiser`.
+    steps, start_sigma, zeta : network calls at most; noise level of the first, display range;
+        share of the noise's variance that is put back, 0 (deterministic, near a posterior mean)
+        to 1 (nearest to a sample; the spread over seeds is still smaller than the posterior's).
+        `policy.POLICY` has the defaults of each kind.
+    strength : unitless trust in the photo; larger follows it more closely.
+    samples : how many of each photo, in one batch.
+    initial : where Phi starts: "photo" (guessed from y; drawn from its posterior, where there is
+        one, if samples > 1), "random" (as in the source) or "given" (as it is).
+    learn : whether Phi is learned after that.
+    generator : a CPU generator, so that a seed gives the same picture everywhere.
+    callback : called with a `Step` after every step.
+
+    Returns
+    -------
+    A `Restoration`.
+
+    Raises
+    ------
+    ValueError : for settings out of range and where y does not fit the degradation, in one line,
+        before the first network call.
+
+    Examples
+    --------
+    >>> from gdp_lite.degradations import GaussianNoise
+    >>> towards_grey = lambda x, sigma: 0.5 + (x - 0.5) / (1 + 4 * sigma)
+    >>> result = restore(torch.zeros(1, 3, 8, 8), GaussianNoise(0.05), towards_grey)
+    >>> round(float(result.image.mean()), 2)
+    0.08
     """
     _check_photo(y, degradation)
     policy = POLICY[degradation.kind]
