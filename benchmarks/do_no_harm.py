@@ -16,7 +16,7 @@ from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import degradation_for, steps_for
+from gdp_lite.tasks import degradation_for
 
 
 def main():
@@ -27,15 +27,13 @@ def main():
         for task in ("denoise", "deblur", "superres"):
             scores, refused = [], 0
             for y in map(made, crops):
-                lossy = kind != "lossless"
                 try:
-                    assumed = degradation_for(task, y, lossy=lossy)
+                    assumed = degradation_for(task, y, lossy=kind != "lossless")
                 except ValueError:
                     refused += 1
                     continue
-                steps = steps_for(assumed, lossy)
                 generator = torch.Generator().manual_seed(0)
-                image = restore(y, assumed, prior, steps, generator=generator).image
+                image = restore(y, assumed, prior, generator=generator).image
                 scores.append(float(psnr(image, y)))
             scores = torch.tensor(scores or [float("nan")])
             row = {"photo": kind, "task": task, "mean": float(scores.mean())}

@@ -164,6 +164,7 @@ def test_a_sharp_photo_has_no_width(sharp):
     assert 0 < estimate_blur_width(torch.zeros(1, 3, 64, 64)) <= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_movement_is_found_in_a_photo(sharp, seed):
     """Nearer to the truth than any Gaussian is."""

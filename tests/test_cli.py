@@ -238,6 +238,7 @@ def test_quiet(folder, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_user_sees_no_warnings(folder):
     """The real command, on a photo that makes NumPy and Pillow remark on something."""
     Image.new("RGB", (30, 20)).save("in.jpg", exif=exif(6)[:20])
@@ -444,6 +445,7 @@ def _heed_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_file(folder):
     """The real command, interrupted between two steps."""
     Image.effect_noise((256, 256), 60).save("in.png")
@@ -462,6 +464,7 @@ def test_ctrl_c_leaves_no_file(folder):
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_nobody_listening_does_not_stop_the_work(folder):
     """As in ``... 2>&1 | head -1``: stderr is a pipe whose reader has gone."""
     reader, writer = os.pipe()

@@ -1,6 +1,6 @@
 """The package alone: what it declares is what it needs, and all that it needs to run.
 
-The slow test makes an empty environment and needs the package index, or pip's cache of it.
+The slow test fills an empty environment and needs the package index.
 """
 
 import json
@@ -38,6 +38,11 @@ print(json.dumps([gdp_lite.__version__, gdp_lite.__file__, names]))
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
+
+
+def pip(python, *arguments):
+    """The running environment's pip, at work in that of `python`."""
+    return run(sys.executable, "-m", "pip", "--python", python, *arguments)
 
 
 def pins():
@@ -80,13 +85,13 @@ def test_a_checkout_that_is_not_installed_knows_its_version(copy):
 
 @pytest.fixture
 def empty(tmp_path, monkeypatch):
-    """The python of an environment with nothing but pip, and nothing from around it."""
+    """The python of an environment with nothing in it, and nothing from around it."""
     for name in ("PYTHONPATH", "GDP_SHARED"):
         monkeypatch.delenv(name, raising=False)
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    probe = ("-m", "pip", "download", "--quiet", "--no-deps", "--dest", tmp_path / "probe")
-    done = run(python, *probe, "safetensors")
+    probe = ("download", "--quiet", "--no-deps", "--dest", tmp_path / "probe", "safetensors")
+    done = pip(python, *probe)
     if done.returncode:
         pytest.skip(f"no package index: {done.stderr.strip()[-200:]}")
     return python
@@ -96,7 +101,7 @@ def empty(tmp_path, monkeypatch):
 def test_pip_install_alone_imports_everything_and_restores_a_photo(copy, empty, tmp_path):
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("\n".join(f"{name}=={version}" for name, version in pins().items()))
-    done = run(empty, "-m", "pip", "install", "--quiet", "--no-compile", copy, "-c", constraints)
+    done = pip(empty, "install", "--quiet", "--no-compile", copy, "-c", constraints)
     assert done.returncode == 0, done.stderr
 
     done = run(empty, "-I", "-c", IMPORT_ALL, cwd=tmp_path)

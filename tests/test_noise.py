@@ -132,6 +132,7 @@ def test_refused(make, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [3, 10, 30])
 def test_level_is_found_by_the_prior(prior, sigma):
     """Within 10%, from 96 x 96 pixels full of detail, which wavelets take for noise."""
@@ -140,6 +141,7 @@ def test_level_is_found_by_the_prior(prior, sigma):
     assert 255 * estimate_noise_level(y, prior) == pytest.approx(sigma, rel=0.1)
 
 
+@pytest.mark.slow
 def test_level_of_special_photos(prior):
     assert estimate_noise_level(torch.zeros(1, 3, 40, 30), prior) == float(
         prior.schedule.sigma_bar[1]

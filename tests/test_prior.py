@@ -162,6 +162,7 @@ def test_the_older_flat_layout_loads_too(tmp_path, prior):
     assert torch.equal(loaded.unet.conv_in.weight, prior.unet.conv_in.weight)
 
 
+@pytest.mark.slow
 def test_a_missing_prior_is_one_clear_line(tmp_path):
     for place in (tmp_path, tmp_path / "absent", "nobody/no-such-model"):
         with pytest.raises(ValueError, match="no diffusion prior could be loaded") as error:

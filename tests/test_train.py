@@ -104,6 +104,7 @@ def rows(run):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_training_learns_resumes_and_writes_a_prior(folder, tmp_path):
     run = tmp_path / "run"
     command = ["train", "--photos", str(folder), "--val", str(folder), "--out", str(run), *SMALL]
@@ -272,6 +273,7 @@ def test_training_starts_from_a_prior(folder, tmp_path, capsys):
     assert "another network" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_compiled_training_takes_the_same_steps(folder, tmp_path, monkeypatch):
     """What torch.compile is given computes what the module computes (traced, without its C++)."""
     whole = functools.partial(torch.compile, backend="eager", fullgraph=True)
