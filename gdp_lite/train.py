@@ -179,7 +179,7 @@ def train_prior(
     seed: int = 0,
     device: str | None = None,
 ) -> Path:
-    """Train a prior on a folder of photos; returns the folder that `load_prior` loads.
+    """Train a prior on a folder of photos.
 
     It stops by the clock, or after `steps`; the learning rate is annealed to zero by then. At every
     checkpoint ``out`` gets ``state.pt``, everything needed to continue (the same call again
@@ -205,7 +205,13 @@ def train_prior(
     seed : of the weights, the crops and the noise; torch's global generator is seeded with it.
     device : as torch names it; CUDA where there is one, else the CPU.
 
-    Raises ValueError, in one line, for arguments that cannot work.
+    Returns
+    -------
+    The folder of the prior, which `load_prior` loads.
+
+    Raises
+    ------
+    ValueError : in one line, for arguments that cannot work.
     """
     initial = load_prior(start).unet if start else None
     channels = channels or (initial.config.block_out_channels if initial else CHANNELS)
