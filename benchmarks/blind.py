@@ -21,7 +21,7 @@ from common import centre_crops
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
-from gdp_lite.book.metrics import psnr
+from gdp_lite.book.metrics import psnr, similarity
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
     BlindBlur,
@@ -34,7 +34,6 @@ from gdp_lite.degradations import (
     random_motion_kernel,
 )
 from gdp_lite.estimators import estimate_noise, estimate_noise_level
-from gdp_lite.estimators.kernel import similarity
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 

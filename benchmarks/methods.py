@@ -30,6 +30,7 @@ from skimage import restoration
 
 from gdp_lite.algorithm import algorithm_1
 from gdp_lite.book.metrics import psnr
+from gdp_lite.book.respacing import respaced
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import BlockAverage, GaussianBlur, Inpainting, random_mask
 from gdp_lite.diffusion import (
@@ -42,7 +43,7 @@ from gdp_lite.diffusion import (
 from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
-from gdp_lite.schedule import respaced, time_grid
+from gdp_lite.schedule import time_grid
 
 SIZE, SMALL = 96, 48
 

@@ -15,6 +15,13 @@ import torch
 from common import arguments, haarpsi, kodak, mean_and_error, show
 
 from gdp_lite.book.metrics import psnr
+from gdp_lite.book.perceptual import (
+    ColourConstancy,
+    ExposureControl,
+    Lpips,
+    PriorFeatures,
+    TotalVariation,
+)
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
     BlockAverage,
@@ -24,13 +31,6 @@ from gdp_lite.degradations import (
     Inpainting,
     SmoothExposure,
     random_mask,
-)
-from gdp_lite.perceptual import (
-    ColourConstancy,
-    ExposureControl,
-    Lpips,
-    PriorFeatures,
-    TotalVariation,
 )
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore

@@ -27,6 +27,7 @@ from PIL import Image
 from skimage import restoration
 
 from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.book.masks import text_mask
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
@@ -38,7 +39,6 @@ from gdp_lite.degradations import (
     Inpainting,
     Occlusion,
     SmoothExposure,
-    text_mask,
 )
 from gdp_lite.estimators import (
     cast_posterior,

@@ -37,11 +37,12 @@ class FromPhysics(Degradation):
     def start(self, y: Tensor) -> Tensor:
         return self.physics.A_dagger(y)
 
-    def prox(self, x, y, rho, iterations=20, tolerance=1e-4) -> Tensor:
+    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         """Theirs is argmin_z gamma / 2 ||A z - y||^2 + 1 / 2 ||z - x||^2: gamma = 1 / rho."""
         if not self.linear:
-            return super().prox(x, y, rho, iterations, tolerance)
-        return self.physics.prox_l2(x, y, 1 / rho, max_iter=iterations, tol=tolerance)
+            return super().prox(x, y, rho)
+        limits = {"max_iter": self.iterations, "tol": self.tolerance}
+        return self.physics.prox_l2(x, y, 1 / rho, **limits)
 
 
 class AsPhysics(deepinv.physics.LinearPhysics):
@@ -56,17 +57,17 @@ class AsPhysics(deepinv.physics.LinearPhysics):
         super().__init__(noise_model=deepinv.physics.GaussianNoise(degradation.sigma))
         self.degradation = degradation
 
-    def A(self, x: Tensor, **_) -> Tensor:
+    def A(self, x: Tensor, **_: object) -> Tensor:
         return self.degradation.A(x)
 
-    def A_adjoint(self, y: Tensor, **_) -> Tensor:
+    def A_adjoint(self, y: Tensor, **_: object) -> Tensor:
         return self.degradation.A_adjoint(y)
 
-    def A_dagger(self, y: Tensor, **_) -> Tensor:
+    def A_dagger(self, y: Tensor, **_: object) -> Tensor:
         """What our sampler starts from, as near to y as a small rho makes it."""
         return self.prox_l2(self.degradation.start(y), y, 1e6)
 
-    def prox_l2(self, z: Tensor, y: Tensor, gamma: float, **_) -> Tensor:
+    def prox_l2(self, z: Tensor, y: Tensor, gamma: float, **_: object) -> Tensor:
         return self.degradation.prox(z, y, 1 / gamma)
 
 
@@ -77,7 +78,7 @@ class AsDenoiser(deepinv.models.Denoiser):
         super().__init__()
         self.prior = prior
 
-    def forward(self, x: Tensor, sigma: float | Tensor, **_) -> Tensor:
+    def forward(self, x: Tensor, sigma: float | Tensor, **_: object) -> Tensor:
         if isinstance(sigma, torch.Tensor) and sigma.numel() == 1:
             sigma = float(sigma)
         return self.prior(x, sigma)

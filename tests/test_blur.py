@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage import data
 from torch.nn import functional
 
+from gdp_lite.book.metrics import similarity
 from gdp_lite.degradations import (
     BlindBlur,
     BlindGaussianBlur,
@@ -25,7 +26,6 @@ from gdp_lite.degradations import (
     random_motion_kernel,
 )
 from gdp_lite.estimators import coarse_to_fine_kernel, estimate_blur_width
-from gdp_lite.estimators.kernel import similarity
 from gdp_lite.image import from_uint8
 
 KERNELS = {
@@ -79,8 +79,8 @@ def test_prox_is_the_minimum(name, rho):
     degradation = Blur(KERNELS[name].double())
     y = degradation(photo(37, 53, 2, seed=1)) + 0.02 * normal(2, 3, 37, 53)
     assert prox_slope(degradation, photo(37, 53, 2), y, rho) < 1e-2
-    more = {"iterations": 400, "tolerance": 1e-9}
-    assert prox_slope(degradation, photo(37, 53, 2), y, rho, **more) < 1e-8
+    degradation.iterations, degradation.tolerance = 400, 1e-9
+    assert prox_slope(degradation, photo(37, 53, 2), y, rho) < 1e-8
 
 
 def test_prox_of_blind_ones():

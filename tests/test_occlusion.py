@@ -6,15 +6,13 @@ from operators import SIZES, adjoint_mismatch, fit, gradients_agree, photo, prox
 from skimage import data
 
 from gdp_lite.book.capture import through_jpeg
+from gdp_lite.book.masks import box_mask, scratch_mask, text_mask
 from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import (
     BlindOcclusion,
     Inpainting,
     Occlusion,
     assign,
-    box_mask,
-    scratch_mask,
-    text_mask,
 )
 from gdp_lite.estimators import find_overlay
 from gdp_lite.image import from_uint8

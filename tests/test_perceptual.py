@@ -8,14 +8,14 @@ from exact import normal
 from operators import photo
 
 from gdp_lite.algorithm import algorithm_1
-from gdp_lite.degradations import GaussianNoise
-from gdp_lite.perceptual import (
+from gdp_lite.book.perceptual import (
     ColourConstancy,
     ExposureControl,
     Lpips,
     PriorFeatures,
     TotalVariation,
 )
+from gdp_lite.degradations import GaussianNoise
 
 TERMS = {"exposure": ExposureControl(), "colour": ColourConstancy(), "tv": TotalVariation()}
 

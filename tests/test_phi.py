@@ -8,6 +8,7 @@ from exact import GaussianPrior
 from operators import photo
 
 from gdp_lite.algorithm import algorithm_1
+from gdp_lite.book.masks import box_mask
 from gdp_lite.degradations import (
     JPEG,
     BicubicDownsampling,
@@ -28,7 +29,6 @@ from gdp_lite.degradations import (
     PoissonGaussianNoise,
     SmoothExposure,
     assign,
-    box_mask,
     motion_kernel,
 )
 from gdp_lite.sampler import restore

@@ -32,10 +32,7 @@ from gdp_lite.degradations.occlusion import (
     BlindOcclusion,
     Inpainting,
     Occlusion,
-    box_mask,
     random_mask,
-    scratch_mask,
-    text_mask,
 )
 from gdp_lite.degradations.phi import assign, learn
 from gdp_lite.degradations.resolution import (
@@ -70,13 +67,10 @@ __all__ = [
     "PoissonGaussianNoise",
     "SmoothExposure",
     "assign",
-    "box_mask",
     "defocus_kernel",
     "gaussian_kernel",
     "learn",
     "motion_kernel",
     "random_mask",
     "random_motion_kernel",
-    "scratch_mask",
-    "text_mask",
 ]

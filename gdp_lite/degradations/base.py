@@ -1,27 +1,14 @@
 """Degradations F_Phi: how a photo went wrong, Eq. (1) and Table 1 of the source.
 
-A degradation is a `torch.nn.Module` that maps images to measurements, both in display
-range [0, 1] but never clipped, so that linear ones stay linear:
-
-    A(x)            the map itself, also written ``degradation(x)``; x: (B, 3, H, W)
-    A_adjoint(y)    its transpose (linear ones): <A x, y> = <x, A_adjoint y>
-    sigma           standard deviation of the noise added after A, display range
-    simulate(x)     A(x) + sigma * noise, for training and test data
-    prox(x, y, rho) argmin_z ||A z - y||^2 + rho ||z - x||^2, what the practical sampler calls
-    residual(x, y)  root mean square of A(x) - y, to be compared with sigma
-    phi()           the learnable Phi by name, each in its own unit and range
-    randomise()     Phi at random, as the source's Algorithm 1 starts
-    initialise(y)   Phi guessed from the photo
-    loss(x, y)      what Phi is fitted by: the fidelity, Eq. (9), unless the kind has a better one
-    fit(x, y, ...)  Phi learned on a guess x of the scene
-
-Only ``A`` has to be written: all else follows from it, by differentiation where nothing better is
-known. The learnable Phi of the source are the module's parameters. Names follow deepinv.
+A degradation is a `torch.nn.Module` that maps images to measurements, both in display range
+[0, 1] but never clipped, so that linear ones stay linear. Only ``A`` has to be written: all else
+follows from it, by differentiation where nothing better is known. The learnable Phi of the source
+are the module's parameters. Names follow deepinv.
 """
 
 import math
 from functools import reduce
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -33,9 +20,12 @@ from gdp_lite.losses import fidelity_loss
 class Degradation(nn.Module):
     """Base class: the noise, and what follows from ``A`` alone.
 
-    linear, pointwise, noise_only: what may be relied on, see the attributes. sigma: standard
-    deviation of the noise after A, display range; ValueError where it is negative or infinite.
+    Parameters
+    ----------
+    sigma : standard deviation of the noise after A, display range, 0 or more; ValueError else.
 
+    Examples
+    --------
     >>> class Negative(Degradation):
     ...     def A(self, x):
     ...         return 1 - x
@@ -50,6 +40,7 @@ class Degradation(nn.Module):
     pointwise = False  # each number of A(x) depends on the same number of x alone
     noise_only = False  # A is the identity and the noise white: a photo is a diffused image
     kind = "general"  # the row of `gdp_lite.policy.POLICY` that says how it is sampled
+    iterations, tolerance = 20, 1e-4  # of the solvers behind `prox`, where there is no closed form
 
     def __init__(self, sigma: float = 0.0):
         super().__init__()
@@ -92,7 +83,8 @@ class Degradation(nn.Module):
         """Phi by name, detached, as it enters A: in its unit and range, see `phi`."""
         names = [name for name, _ in self.named_parameters()]
         names = [n.replace("parametrizations.", "").removesuffix(".original") for n in names]
-        return {n: reduce(getattr, n.split("."), self).detach().clone() for n in names}
+        values: dict[str, Any] = {n: reduce(getattr, n.split("."), self) for n in names}
+        return {name: value.detach().clone() for name, value in values.items()}
 
     def describe(self) -> str:
         """One line for a report: the kind, its Phi and its noise in levels of 255."""
@@ -120,7 +112,11 @@ class Degradation(nn.Module):
         the degradation's own by default. generator: draws Phi from its posterior, where there is
         one, in place of its middle. light: whether y holds linear light.
         """
+        self.guess(y, self.sigma if sigma is None else sigma, generator, light)
         return self
+
+    def guess(self, y: Tensor, sigma: float, generator: Generator | None, light: bool) -> None:
+        """What `initialise` does, all arguments given; a kind with a guess has its own."""
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """||y - A(x)||^2, Eq. (9): what `fit` lowers."""
@@ -141,7 +137,7 @@ class Degradation(nn.Module):
             return
         optimiser = torch.optim.LBFGS(phi, max_iter=10, line_search_fn="strong_wolfe")
 
-        def closure():
+        def closure() -> Tensor:
             optimiser.zero_grad()
             loss = self.loss(x, y) / y.numel()
             loss.backward()
@@ -150,19 +146,18 @@ class Degradation(nn.Module):
         with torch.enable_grad():
             optimiser.step(closure)
 
-    def prox(
-        self, x: Tensor, y: Tensor, rho: float, iterations: int = 20, tolerance: float = 1e-4
-    ) -> Tensor:
+    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         """argmin_z ||A z - y||^2 + rho ||z - x||^2, or a local minimum where A is not linear.
 
         x: (B, 3, H, W); y: a measurement; rho >= 0. For a linear A conjugate gradients; else
         damped Newton steps, in every pixel by itself where A is pointwise. `solvers` has them.
         """
+        limits = self.iterations, self.tolerance
         if self.linear:
-            return prox_of_linear(self.A, self.A_adjoint, x, y, rho, iterations, tolerance)
+            return prox_of_linear(self.A, self.A_adjoint, x, y, rho, *limits)
         if self.pointwise:
             return prox_of_pixels(self.A, (x, self.start(y)), x, y, rho)
-        return prox_of_images(self.A, x, y, rho, iterations, tolerance)
+        return prox_of_images(self.A, x, y, rho, *limits)
 
 
 def _brief(value: Tensor) -> str:
@@ -170,30 +165,3 @@ def _brief(value: Tensor) -> str:
     if value.numel() > 6:
         return "x".join(str(n) for n in value.shape)
     return " ".join(f"{v:.3g}" for v in value.flatten().tolist())
-
-
-def known(degradation: Degradation) -> bool:
-    """Whether it has a Phi and none of it is to be learned."""
-    phi = list(degradation.parameters())
-    return bool(phi) and not any(p.requires_grad for p in phi)
-
-
-def per_photo(tensor: Tensor, y: Tensor) -> Tensor:
-    """What is given for each photo, (B, ...), for all samples of them in y; else as it is."""
-    tensor = tensor.to(y)
-    return tensor.repeat(len(y) // len(tensor), 1, 1, 1) if tensor.ndim == 4 else tensor
-
-
-def rms_where(x: Tensor, mask: Tensor) -> Tensor:
-    """Root mean square of x, (B, C, H, W) -> (B,), where the mask, (.., 1, H, W), is 1."""
-    mask = mask.expand_as(x)
-    return ((mask * x.square()).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)).sqrt()
-
-
-def two_whole(size, name: str) -> tuple[int, int] | None:
-    """(rows, columns), two whole numbers of at least 1, or None; ValueError else."""
-    if size is None:
-        return None
-    if not hasattr(size, "__len__") or len(size) != 2 or any(n < 1 or n % 1 for n in size):
-        raise ValueError(f"{name} is two whole numbers, (rows, columns), not {size}")
-    return int(size[0]), int(size[1])

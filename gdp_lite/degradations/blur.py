@@ -8,7 +8,7 @@ middle, since a shifted kernel and a scene shifted back give the same photo.
 import math
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
@@ -28,15 +28,19 @@ class SeparableBlur(Degradation):
     """
 
     linear = True
-    kernel: Tensor
 
-    def A(self, x):
+    @property
+    def kernel(self) -> Tensor:
+        """The 1-D kernel, (n,), float64 where it is known."""
+        raise NotImplementedError
+
+    def A(self, x: Tensor) -> Tensor:
         return self._along(self._along(x, -1), -2)
 
-    def A_adjoint(self, y):
+    def A_adjoint(self, y: Tensor) -> Tensor:
         return self.A(y)
 
-    def prox(self, x, y, rho):
+    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         """Exact: one division at each frequency of the image mirrored to twice its size.
 
         Written for the correction z - x, so that rounding errors stay small where the blur
@@ -50,17 +54,15 @@ class SeparableBlur(Degradation):
         spectrum = torch.fft.rfft2(right) / (gain**2 + rho)
         return x + torch.fft.irfft2(spectrum, s=right.shape[-2:])[..., :height, :width]
 
-    def _along(self, x, axis):
+    def _along(self, x: Tensor, axis: int) -> Tensor:
         """1-D blur along one axis, mirrored at both ends."""
-        radius, length = len(self.kernel) // 2, x.shape[axis]
-        index = torch.arange(-radius, length + radius, device=x.device) % (2 * length)
-        index = torch.minimum(index, 2 * length - 1 - index)
+        kernel, length = self.kernel.to(x).view(1, 1, -1), x.shape[axis]
+        index = _mirrored(length, kernel.shape[-1] // 2, x)
         padded = x.index_select(axis, index).movedim(axis, -1)
-        kernel = self.kernel.to(x).view(1, 1, -1)
         blurred = functional.conv1d(padded.reshape(-1, 1, padded.shape[-1]), kernel)
         return blurred.reshape(*padded.shape[:-1], length).movedim(-1, axis)
 
-    def _gain(self, length, like):
+    def _gain(self, length: int, like: Tensor) -> Tensor:
         """What the 1-D blur leaves of each of the discrete Fourier frequencies, (length,)."""
         taps = torch.arange(len(self.kernel), dtype=torch.float64) - len(self.kernel) // 2
         frequency = 2 * torch.pi / length * torch.arange(length, dtype=torch.float64)
@@ -68,45 +70,78 @@ class SeparableBlur(Degradation):
 
 
 class GaussianBlur(SeparableBlur):
-    """Blur with an n x n Gaussian kernel of width ``width`` pixels. Table 1, second row.
+    """Blur with an n x n Gaussian kernel. Table 1, second row; `prox` is exact.
 
-    size: n, odd. width: standard deviation of the kernel in pixels, above 0; ValueError else.
+    Parameters
+    ----------
+    size : n, odd.
+    width : standard deviation of the kernel in pixels, above 0.
+    sigma : noise after the blur, display range.
+
+    Raises
+    ------
+    ValueError : for an even size and a width of 0 or less.
+
+    Examples
+    --------
+    >>> blur = GaussianBlur(5, width=1.0)
+    >>> x = torch.rand(1, 3, 8, 8)
+    >>> torch.allclose(blur.prox(blur(x), blur(x), rho=0.1), blur(x), atol=0.3)
+    True
     """
 
-    def __init__(self, size=9, width=2.0, sigma=0.0):
+    def __init__(self, size: int = 9, width: float = 2.0, sigma: float = 0.0):
         super().__init__(sigma)
         self.width = float(width)
         # A plain tensor, no buffer: it stays float64 on the CPU wherever the module goes.
-        self.kernel = gaussian_line(size, width)
+        self._kernel = gaussian_line(size, width)
 
-    def extra_repr(self):
+    @property
+    def kernel(self) -> Tensor:
+        return self._kernel
+
+    def extra_repr(self) -> str:
         return f"width {self.width:.1f} pixels"
 
 
 class BlindGaussianBlur(SeparableBlur):
     """Gaussian blur of unknown width. Phi: ``width``, pixels, in [0.2, size / 4].
 
-    size: of the kernel, odd, at least 3. prox is exact.
+    `initialise` takes the width of `estimate_blur_width` and holds it: least squares on x_{0|t}
+    move it away from the truth, because x_{0|t} is too smooth (benchmarks/blind.py). `prox` is
+    exact.
+
+    Parameters
+    ----------
+    size : of the kernel, odd, at least 3.
+    width : the first guess, pixels.
+    sigma : noise after the blur, display range.
+
+    Examples
+    --------
+    >>> y = GaussianBlur(13, 2.0)(torch.rand(1, 3, 64, 64))
+    >>> round(float(BlindGaussianBlur(25).initialise(y).width)) in (1, 2, 3)
+    True
     """
 
-    def __init__(self, size=25, width=1.5, sigma=0.0):
+    width: Tensor
+
+    def __init__(self, size: int = 25, width: float = 1.5, sigma: float = 0.0):
         super().__init__(sigma)
-        gaussian_kernel(size, width)
+        gaussian_line(size, width)
         self.size = size
         learn(self, "width", width, Between(0.2, max(size / 4, 0.5)))
 
     @property
-    def kernel(self):
+    def kernel(self) -> Tensor:
         """The 1-D kernel, (size,), float64 or as precise as ``width``; with its gradient."""
         taps = torch.arange(self.size, dtype=torch.float64, device=self.width.device)
         return (-0.5 * ((taps - self.size // 2) / self.width.double()) ** 2).softmax(0)
 
-    def initialise(self, y, sigma=None, generator=None, light=False):
-        """The width of `estimate_blur_width`, which is then held: least squares on x_{0|t} move
-        it away from the truth, because x_{0|t} is too smooth (benchmarks/blind.py)."""
-        width = estimate_blur_width(y, self.sigma if sigma is None else sigma)
+    def guess(self, y: Tensor, sigma: float, generator: Generator | None, light: bool) -> None:
+        width = estimate_blur_width(y, sigma)
         assign(self, "width", min(max(width, 0.21), 0.9 * self.size / 4))
-        return self.requires_grad_(False)
+        self.requires_grad_(False)
 
 
 class Convolution(Degradation):
@@ -120,14 +155,14 @@ class Convolution(Degradation):
     linear = True
     kernel: Tensor
 
-    def A(self, x):
+    def A(self, x: Tensor) -> Tensor:
         top, left = (n // 2 for n in self.kernel.shape)
         rows, columns = _mirrored(x.shape[-2], top, x), _mirrored(x.shape[-1], left, x)
         padded = x.index_select(-2, rows).index_select(-1, columns)
         blurred = self._filter(padded)[..., 2 * top :, 2 * left :]  # what did not wrap around
         return blurred[..., : x.shape[-2], : x.shape[-1]]
 
-    def A_adjoint(self, y):
+    def A_adjoint(self, y: Tensor) -> Tensor:
         """The transpose: correlation, and what fell on a mirrored pixel goes to its original."""
         (height, width), (top, left) = y.shape[-2:], (n // 2 for n in self.kernel.shape)
         back = self._filter(functional.pad(y, (2 * left, 0, 2 * top, 0)), adjoint=True)
@@ -137,11 +172,11 @@ class Convolution(Degradation):
         back = back.new_zeros(shape).index_add(-2, rows, back)
         return back.new_zeros(y.shape).index_add(-1, columns, back)
 
-    def prox(self, x, y, rho, iterations=20, tolerance=1e-4):
+    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         with parametrize.cached():  # a blind kernel is computed once, not for every product
-            return super().prox(x, y, rho, iterations, tolerance)
+            return super().prox(x, y, rho)
 
-    def _filter(self, x, adjoint=False):
+    def _filter(self, x: Tensor, adjoint: bool = False) -> Tensor:
         """Circular convolution with the kernel, its first weight at the origin.
 
         On a canvas of a size that the Fourier transform likes, zeros after the image.
@@ -155,36 +190,59 @@ class Convolution(Degradation):
 class Blur(Convolution):
     """Convolution with a known kernel: motion, defocus, anything.
 
-    kernel: (n, m), both odd; divided by its sum. ValueError for one that is no kernel.
+    Parameters
+    ----------
+    kernel : (n, m), both odd, no negative weights; divided by its sum.
+    sigma : noise after the blur, display range.
+
+    Raises
+    ------
+    ValueError : for what is no kernel.
+
+    Examples
+    --------
+    >>> blur = Blur(motion_kernel(5, angle=30), sigma=0.01)
+    >>> blur.simulate(torch.rand(1, 3, 16, 16)).shape
+    torch.Size([1, 3, 16, 16])
     """
 
-    def __init__(self, kernel, sigma=0.0):
+    def __init__(self, kernel: Tensor, sigma: float = 0.0):
         super().__init__(sigma)
         self.register_buffer("kernel", checked_kernel(kernel))
 
 
 class BlindBlur(Convolution):
-    """Blur with an unknown kernel. Phi: ``kernel``, (size, size), see `CentredKernel`.
+    """Blur with an unknown kernel. Phi: ``kernel``, (size, size), non-negative, sum 1, centred.
 
-    size: odd, larger than the kernel. kernel: the first guess, (size, size); a Gaussian of width
-    size / 8. `initialise` wants 2 size pixels or more, ValueError else, and large photos: a crop
-    of 128 x 128 came back better, one of 40 x 64 much worse than it was.
+    `initialise` takes the kernel that the photo's edges tell, `coarse_to_fine_kernel`, and holds
+    it. It wants 2 size pixels or more, ValueError else, and large photos: a crop of 128 x 128
+    came back better, one of 40 x 64 much worse than it was.
+
+    Parameters
+    ----------
+    size : odd, larger than the kernel.
+    kernel : the first guess, (size, size); None for a Gaussian of width size / 8.
+    sigma : noise after the blur, display range.
+
+    Examples
+    --------
+    >>> round(float(BlindBlur(9).phi()["kernel"].sum()), 4)
+    1.0
     """
 
-    def __init__(self, size=15, kernel=None, sigma=0.0):
+    def __init__(self, size: int = 15, kernel: Tensor | None = None, sigma: float = 0.0):
         super().__init__(sigma)
         kernel = gaussian_kernel(size, size / 8) if kernel is None else checked_kernel(kernel)
         if kernel.shape != (size, size):
             raise ValueError(f"a {size} x {size} kernel is needed, not {tuple(kernel.shape)}")
         learn(self, "kernel", kernel, CentredKernel())
 
-    def initialise(self, y, sigma=None, generator=None, light=False):
-        """The kernel that the photo's edges tell, `coarse_to_fine_kernel`, which is then held."""
+    def guess(self, y: Tensor, sigma: float, generator: Generator | None, light: bool) -> None:
         assign(self, "kernel", coarse_to_fine_kernel(y, len(self.kernel)))
-        return self.requires_grad_(False)
+        self.requires_grad_(False)
 
 
-def gaussian_line(size, width):
+def gaussian_line(size: int, width: float) -> Tensor:
     """The 1-D Gaussian kernel, (size,) float64, sum 1; its outer square is the 2-D one."""
     if size < 1 or size % 2 != 1:
         raise ValueError(f"the kernel size must be a positive odd number, got {size}")
@@ -195,13 +253,28 @@ def gaussian_line(size, width):
     return kernel / kernel.sum()
 
 
-def gaussian_kernel(size, width):
-    """(size, size) float64, sum 1, standard deviation `width` pixels; size odd."""
+def gaussian_kernel(size: int, width: float) -> Tensor:
+    """The Gaussian of `GaussianBlur`.
+
+    Parameters
+    ----------
+    size : odd.
+    width : standard deviation in pixels, above 0; ValueError else.
+
+    Returns
+    -------
+    (size, size) float64, sum 1.
+
+    Examples
+    --------
+    >>> gaussian_kernel(3, 1.0).sum().item()
+    1.0
+    """
     line = gaussian_line(size, width)
     return torch.outer(line, line)
 
 
-def checked_kernel(kernel):
+def checked_kernel(kernel: Tensor) -> Tensor:
     """A kernel with sum 1; ValueError where its sizes are even or its weights negative."""
     kernel = torch.as_tensor(kernel)
     if kernel.ndim != 2 or kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
@@ -211,10 +284,22 @@ def checked_kernel(kernel):
     return kernel / kernel.sum()
 
 
-def motion_kernel(length, angle=0.0):
-    """A straight, even movement over `length` pixels, at `angle` degrees, counter-clockwise.
+def motion_kernel(length: float, angle: float = 0.0) -> Tensor:
+    """A straight, even movement.
 
-    A kernel (n, n), n odd, float64, sum 1, as all below. ValueError for a length of 0 or less.
+    Parameters
+    ----------
+    length : of the movement in pixels, above 0; ValueError else.
+    angle : in degrees, counter-clockwise from the right.
+
+    Returns
+    -------
+    (n, n), n odd, float64, sum 1.
+
+    Examples
+    --------
+    >>> motion_kernel(4).shape
+    torch.Size([7, 7])
     """
     if not 0 < length < math.inf or not math.isfinite(angle):
         raise ValueError(f"the length of a movement must be positive, got {length} at {angle}")
@@ -223,8 +308,23 @@ def motion_kernel(length, angle=0.0):
     return _splat(torch.stack([-math.sin(turn) * along, math.cos(turn) * along], 1))
 
 
-def random_motion_kernel(length=15.0, generator=None):
-    """A hand's path: its velocity wanders; scaled to fit into a square of side `length` pixels."""
+def random_motion_kernel(length: float = 15.0, generator: Generator | None = None) -> Tensor:
+    """A hand's path: its velocity wanders.
+
+    Parameters
+    ----------
+    length : side of the square that the path just fits into, pixels, above 0; ValueError else.
+    generator : draws the path.
+
+    Returns
+    -------
+    (n, n), n odd, float64, sum 1.
+
+    Examples
+    --------
+    >>> len(random_motion_kernel(9.0, torch.Generator().manual_seed(0))) % 2
+    1
+    """
     if not 0 < length < math.inf:
         raise ValueError(f"the length of a movement must be positive, got {length}")
     push = torch.randn(400, 2, generator=generator, dtype=torch.float64)
@@ -233,8 +333,22 @@ def random_motion_kernel(length=15.0, generator=None):
     return _splat(path * (length / 2 / path.abs().max()))
 
 
-def defocus_kernel(radius):
-    """A disc, what an open aperture out of focus makes; radius in pixels, edge antialiased."""
+def defocus_kernel(radius: float) -> Tensor:
+    """A disc, what an open aperture out of focus makes; its edge is antialiased.
+
+    Parameters
+    ----------
+    radius : in pixels, above 0; ValueError else.
+
+    Returns
+    -------
+    (n, n), n odd, float64, sum 1.
+
+    Examples
+    --------
+    >>> defocus_kernel(2.5).shape
+    torch.Size([7, 7])
+    """
     if not 0 < radius < math.inf:
         raise ValueError(f"the radius of a disc must be positive, got {radius}")
     half = math.ceil(radius)
@@ -244,7 +358,7 @@ def defocus_kernel(radius):
     return kernel / kernel.sum()
 
 
-def _splat(path):
+def _splat(path: Tensor) -> Tensor:
     """Points (n, 2) about the origin -> kernel: each weighs on the four pixels around it."""
     path = path - path.mean(0)
     half = math.floor(float(path.abs().max())) + 1
@@ -257,7 +371,7 @@ def _splat(path):
     return kernel / kernel.sum()
 
 
-def _mirrored(length, radius, like):
+def _mirrored(length: int, radius: int, like: Tensor) -> Tensor:
     """The indices -radius .. length + radius - 1, led back into the image by mirrors."""
     index = torch.arange(-radius, length + radius, device=like.device) % (2 * length)
     return torch.minimum(index, 2 * length - 1 - index)

@@ -1,8 +1,10 @@
 """Several things went wrong: one degradation after another."""
 
-from torch import nn
+from typing import Self
 
-from gdp_lite.degradations.base import Degradation, known
+from torch import Generator, Tensor, nn
+
+from gdp_lite.degradations.base import Degradation
 from gdp_lite.policy import widest
 
 
@@ -12,11 +14,23 @@ class Compose(Degradation):
     Phi is that of all stages, ``phi()`` names it stages.0.width and so on. A stage whose Phi is
     known, ``stage.requires_grad_(False)``, keeps it while the others' is guessed and learned.
 
-    Only the last may add noise, ValueError else: noise that a later map would blur is not white
-    any more, and no step of the sampler models that.
+    Parameters
+    ----------
+    stages : degradations. Only the last may add noise: noise that a later map would blur is not
+        white any more, and no step of the sampler models that.
+
+    Raises
+    ------
+    ValueError : for noise before the last stage, and where there is nothing to compose.
+
+    Examples
+    --------
+    >>> from gdp_lite.degradations import Clip, GaussianBlur
+    >>> Compose(GaussianBlur(5, 1.0), Clip(sigma=0.02)).describe()
+    'GaussianBlur, width 1.0 pixels; then Clip, noise 5.1 of 255'
     """
 
-    def __init__(self, *stages):
+    def __init__(self, *stages: Degradation):
         if not stages:
             raise ValueError("nothing to compose")
         if not all(isinstance(stage, Degradation) for stage in stages):
@@ -24,27 +38,27 @@ class Compose(Degradation):
         if any(stage.sigma for stage in stages[:-1]):
             raise ValueError("only the last of composed degradations may have noise")
         super().__init__()
-        self.stages = nn.ModuleList(stages)
+        self.stages: list[Degradation] = nn.ModuleList(stages)  # type: ignore[assignment]  # typed
         self.linear = all(stage.linear for stage in stages)
         self.pointwise = all(stage.pointwise for stage in stages)
         self.noise_only = all(stage.noise_only for stage in stages)
         self.kind = stages[-1].kind if self.noise_only else widest(s.kind for s in stages)
 
     @property
-    def sigma(self):
+    def sigma(self) -> float:
         return self.stages[-1].sigma
 
-    def A(self, x):
+    def A(self, x: Tensor) -> Tensor:
         for stage in self.stages:
             x = stage.A(x)
         return x
 
-    def A_adjoint(self, y):
+    def A_adjoint(self, y: Tensor) -> Tensor:
         for stage in reversed(self.stages):
             y = stage.A_adjoint(y)
         return y
 
-    def simulate(self, x, generator=None):
+    def simulate(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         for stage in self.stages[:-1]:
             x = stage.A(x)
         return self.stages[-1].simulate(x, generator)
@@ -52,27 +66,31 @@ class Compose(Degradation):
     def describe(self) -> str:
         return "; then ".join(stage.describe() for stage in self.stages)
 
-    def randomise(self, generator=None):
+    def randomise(self, generator: Generator | None = None) -> Self:
         for stage in self.stages:
             if not known(stage):
                 stage.randomise(generator)
         return self
 
-    def initialise(self, y, sigma=None, generator=None, light=False):
+    def guess(self, y: Tensor, sigma: float, generator: Generator | None, light: bool) -> None:
         """Each stage from the photo as it was before the stages after it, roughly."""
-        sigma = self.sigma if sigma is None else sigma
         for stage in reversed(self.stages):
             if not known(stage):
                 stage.initialise(y, sigma, generator, light)
             y = stage.start(y).detach()
-        return self
 
-    def check_measurement(self, y):
+    def check_measurement(self, y: Tensor) -> None:
         for stage in reversed(self.stages):
             stage.check_measurement(y)
             y = stage.start(y).detach()
 
-    def start(self, y):
+    def start(self, y: Tensor) -> Tensor:
         for stage in reversed(self.stages):
             y = stage.start(y)
         return y
+
+
+def known(degradation: Degradation) -> bool:
+    """Whether it has a Phi and none of it is to be learned."""
+    phi = list(degradation.parameters())
+    return bool(phi) and not any(p.requires_grad for p in phi)

@@ -3,7 +3,7 @@
 Images are (B, C, H, W) in display range; every image of a batch is solved by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ def conjugate_gradients(apply: Map, right: Tensor, iterations: int, tolerance: f
 
 
 def prox_of_linear(
-    A: Map, A_adjoint: Map, x: Tensor, y: Tensor, rho: float, iterations=20, tolerance=1e-4
+    A: Map, A_adjoint: Map, x: Tensor, y: Tensor, rho: float, iterations: int, tolerance: float
 ) -> Tensor:
     """A linear: conjugate gradients for the correction d = z - x,
 
@@ -48,13 +48,15 @@ def prox_of_linear(
     )
 
 
-def prox_of_pixels(A: Map, starts, x: Tensor, y: Tensor, rho: float, steps=20) -> Tensor:
+def prox_of_pixels(
+    A: Map, starts: Iterable[Tensor], x: Tensor, y: Tensor, rho: float, steps: int = 20
+) -> Tensor:
     """A pointwise: damped Newton steps in each pixel, from each of `starts`; the best is kept.
 
     Where A clips there is no slope, so that one start may be stuck.
     """
 
-    def at(z):
+    def at(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """A(z), its derivative, and what is minimised, pixel by pixel."""
         image, pull = vjp(A, z)
         value = (image - y).square() + rho * (z - x).square()
@@ -82,14 +84,14 @@ def prox_of_pixels(A: Map, starts, x: Tensor, y: Tensor, rho: float, steps=20) -
 
 
 def prox_of_images(
-    A: Map, x: Tensor, y: Tensor, rho: float, iterations=20, tolerance=1e-4, steps=8
+    A: Map, x: Tensor, y: Tensor, rho: float, iterations: int, tolerance: float, steps: int = 8
 ) -> Tensor:
     """Any A: Gauss-Newton steps, solved to a tenth, each image with a damping of its own.
 
     Until a step gains less than the share sqrt(`tolerance`): enough within a sampler.
     """
 
-    def objective(z, image):
+    def objective(z: Tensor, image: Tensor) -> Tensor:
         return per_image((image - y).square()) + rho * per_image((z - x).square())
 
     z, damping = x, x.new_zeros(len(x), 1, 1, 1)
@@ -99,7 +101,9 @@ def prox_of_images(
         # J v, by differentiating u -> J^T u, which is linear, once more.
         push = vjp(pull, torch.zeros_like(image))[1]
 
-        def apply(v, pull=pull, push=push, damping=damping):
+        def apply(
+            v: Tensor, pull: Map = pull, push: Map = push, damping: Tensor = damping
+        ) -> Tensor:
             return pull(push(v)) + (rho + damping) * v
 
         right = pull(y - image) + rho * (x - z)

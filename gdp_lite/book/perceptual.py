@@ -12,7 +12,7 @@ import math
 import torch
 from torch.nn import functional
 
-from gdp_lite.degradations.base import per_photo
+from gdp_lite.degradations.shapes import per_photo
 from gdp_lite.image import check_photo, to_model
 
 
