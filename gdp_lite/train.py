@@ -13,9 +13,10 @@ import inspect
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ class Photos:
         return functional.interpolate(crops, (shrunk, shrunk), mode="bilinear", antialias=True)
 
 
-def _weights(folder, paths):
+def _weights(folder: str | Path, paths: Sequence[Path]) -> list[float]:
     """One probability weight a photo: 1 / (number of views of the same original)."""
     table = Path(folder).parent / "SOURCES.csv"
     if not table.is_file():
@@ -137,7 +138,7 @@ def draw_times(
 
 
 def noise_loss(
-    unet: torch.nn.Module, x0: Tensor, t: Tensor, eps: Tensor, schedule: NoiseSchedule
+    unet: Callable[..., Any], x0: Tensor, t: Tensor, eps: Tensor, schedule: NoiseSchedule
 ) -> Tensor:
     """Mean of ||eps - G(x_t, t)||^2 over batch and pixels: the simple loss of Ho et al. 2020."""
     x_t = add_noise(x0, t, eps, schedule)
@@ -213,12 +214,12 @@ def train_prior(
     ------
     ValueError : in one line, for arguments that cannot work.
     """
-    initial = load_prior(start).unet if start else None
-    channels = channels or (initial.config.block_out_channels if initial else CHANNELS)
-    layers = layers or (initial.config.layers_per_block if initial else 1)
-    _check_shapes(channels, crops, zooms)
+    initial: Any = load_prior(start).unet if start else None
+    widths = channels or (initial.config.block_out_channels if initial else CHANNELS)
+    blocks = layers or (initial.config.layers_per_block if initial else 1)
+    _check_shapes(widths, crops, zooms)
     _check_positive(
-        minutes=minutes, steps=steps, layers=layers, pixels=pixels, lr=lr, time_power=time_power,
+        minutes=minutes, steps=steps, layers=blocks, pixels=pixels, lr=lr, time_power=time_power,
         threads=threads,
     )  # fmt: skip
     for folder in (photos, val):
@@ -233,9 +234,9 @@ def train_prior(
         torch.set_num_threads(threads)
     schedule = linear_schedule()
     album = Photos(photos, round(max(crops) * max(zooms)), place)
-    run = _Run.begin(channels, layers, lr, seed, place)
+    run = _Run.begin(widths, blocks, lr, seed, place)
     if initial:
-        run.copy_weights(initial, start)
+        run.copy_weights(initial, str(start))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     run.resume(out)
@@ -288,13 +289,16 @@ class _Run:
     average: torch.nn.Module
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
-    shape: dict  # of the network
+    shape: dict[str, Any]  # of the network
     step: int = 0
     spent: float = 0.0  # seconds
 
     @classmethod
-    def begin(cls, channels, layers, lr, seed, device):
-        unet = build_unet(channels, layers).to(device, memory_format=torch.channels_last)
+    def begin(
+        cls, channels: Sequence[int], layers: int, lr: float, seed: int, device: torch.device
+    ) -> Self:
+        unet = build_unet(channels, layers)
+        unet.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = copy.deepcopy(unet).requires_grad_(False)
         optimiser = torch.optim.AdamW(
             unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=0, fused=True
@@ -303,7 +307,7 @@ class _Run:
         shape = {"channels": list(channels), "layers": layers}
         return cls(unet, average, optimiser, generator, shape)
 
-    def copy_weights(self, start, name):
+    def copy_weights(self, start: torch.nn.Module, name: str) -> None:
         """Begin with the weights of an already trained network of the same shape."""
         for network in (self.unet, self.average):
             try:
@@ -311,7 +315,7 @@ class _Run:
             except RuntimeError as error:  # weights of another shape
                 raise ValueError(f"{name} holds another network than {self.shape}") from error
 
-    def save(self, out):
+    def save(self, out: Path) -> None:
         """Write state.pt so that a kill at any moment leaves a whole one."""
         state = {
             "network": self.shape,
@@ -325,7 +329,7 @@ class _Run:
         torch.save(state, out / "state.tmp")
         (out / "state.tmp").replace(out / "state.pt")
 
-    def resume(self, out):
+    def resume(self, out: Path) -> None:
         """Continue from state.pt, where there is one."""
         if not (out / "state.pt").exists():
             return
@@ -340,7 +344,7 @@ class _Run:
         print(f"resumed at step {self.step}, {self.spent / 60:.1f} minutes trained", flush=True)
 
 
-def _check_shapes(channels, crops, zooms):
+def _check_shapes(channels: Sequence[int], crops: Sequence[int], zooms: Sequence[float]) -> None:
     multiple = 2 ** (len(channels) - 1)
     if any(size < multiple or size % multiple for size in crops):
         raise ValueError(f"crops must be multiples of {multiple} for {len(channels)} levels")
@@ -350,13 +354,22 @@ def _check_shapes(channels, crops, zooms):
         raise ValueError("zooms must be 1 or more: photos are shrunk, never enlarged")
 
 
-def _check_positive(**values):
+def _check_positive(**values: float | None) -> None:
     for name, value in values.items():
         if value is not None and not value > 0:
             raise ValueError(f"{name} must be above 0, not {value}")
 
 
-def _validation_set(folder, schedule, device, count=64, size=64):
+_Validation = tuple[Tensor, Tensor, Tensor]
+
+
+def _validation_set(
+    folder: str | Path,
+    schedule: NoiseSchedule,
+    device: str | torch.device,
+    count: int = 64,
+    size: int = 64,
+) -> _Validation:
     """Fixed crops, times and noise, so that validation losses compare between checkpoints."""
     generator = torch.Generator(device).manual_seed(0)
     x0 = to_model(Photos(folder, size, device).crops(count, size, generator))
@@ -364,15 +377,22 @@ def _validation_set(folder, schedule, device, count=64, size=64):
     return x0, t, torch.randn(x0.shape, generator=generator, device=device)
 
 
-def _report(out, run, validation, schedule, losses):
+def _report(
+    out: Path,
+    run: _Run,
+    validation: _Validation | None,
+    schedule: NoiseSchedule,
+    losses: list[Tensor],
+) -> None:
     """Save the averaged weights and add a line to the log and to the screen."""
     save_pipeline(run.average, out / "prior", schedule)
-    row = {"step": run.step, "minutes": round(run.spent / 60, 2)}
+    row: dict[str, float | str] = {"step": run.step, "minutes": round(run.spent / 60, 2)}
     row["loss"] = round(float(torch.stack(losses).mean()), 5)
     row["val_loss"] = ""
     if validation:
         with torch.no_grad():
-            row["val_loss"] = round(float(noise_loss(run.average, *validation, schedule)), 5)
+            x0, t, eps = validation
+            row["val_loss"] = round(float(noise_loss(run.average, x0, t, eps, schedule)), 5)
     log = out / "log.csv"
     new = not log.exists()
     with open(log, "a", newline="", encoding="utf-8") as file:
