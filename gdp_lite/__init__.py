@@ -2,10 +2,10 @@
 
 The package that the book builds, one module per idea, in the book's order: `schedule` and
 `diffusion` (Eqs. 2-5), `prior`, `train` and `tiling` (the network), `degradations` (Eq. 1),
-`estimators` (what one photo tells of Phi), `losses` and `perceptual` (Eqs. 8-9), `algorithm`
-(Algorithm 1) and `sampler` (its practical form), then `photos`, `tasks`, `cli`. `gdp_lite.book`
-holds what the chapters alone need. The names below are the public ones; they are imported when
-they are first used, since torch takes seconds.
+`estimators` (what one photo tells of Phi), `losses` (Eqs. 8-9), `algorithm` (Algorithm 1) and
+`sampler` (its practical form), then `photos`, `tasks`, `cli`. `gdp_lite.book` holds what the
+chapters alone need. The names below are the public ones; they are imported when they are first
+used, since torch takes seconds.
 """
 
 import tomllib
@@ -47,7 +47,7 @@ def _version() -> str:
 __version__ = _version()
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'gdp_lite' has no attribute {name!r}")
     return getattr(import_module(f"gdp_lite.{_HOME[name]}"), name)

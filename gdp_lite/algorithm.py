@@ -54,6 +54,18 @@ def algorithm_1(
     Raises
     ------
     ValueError : where y does not fit the degradation, before the first network call.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from gdp_lite import linear_schedule
+    >>> from gdp_lite.degradations import Exposure
+    >>> schedule = linear_schedule(50, 1e-3, 0.3)
+    >>> white = lambda x_t, t: (1 - schedule.alpha_bar[t]).sqrt() * x_t  # a scene of white noise
+    >>> prior = SimpleNamespace(schedule=schedule, eps=white)
+    >>> image = algorithm_1(torch.full((1, 3, 8, 8), 0.3), Exposure(0.5), prior)
+    >>> bool((image.mean() - 0.6).abs() < 0.1)
+    True
     """
     check_photo(y)
     if not all(map(math.isfinite, (s, eta, lambda1, lambda2))) or not eta >= 0:

@@ -11,9 +11,18 @@ from typing import NamedTuple
 class Policy(NamedTuple):
     """A row of `POLICY`.
 
-    steps: network calls at most. start_sigma: noise level of the first one; None for noise, whose
-    photo is the start. zeta: share of the noise's variance that a step adds again. several: steps
-    and zeta where more than one sample is asked for, if one recipe would make them all the same.
+    Parameters
+    ----------
+    steps : network calls at most.
+    start_sigma : noise level of the first one; None for noise, whose photo is the start.
+    zeta : share of the noise's variance that a step adds again.
+    several : steps and zeta where more than one sample is asked for, if one recipe would make
+        them all the same.
+
+    Examples
+    --------
+    >>> POLICY["general"].steps
+    20
     """
 
     steps: int

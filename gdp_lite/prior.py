@@ -28,6 +28,11 @@ class Denoiser(Protocol):
     x: (B, 3, H, W), display range; sigma: standard deviation of the noise, a float or (B,);
     returns an image shaped like x. EDM's net, k-diffusion's model and deepinv's denoisers are
     such functions. Where it has a ``schedule``, the sampler visits that one's levels.
+
+    Examples
+    --------
+    >>> def towards_grey(x, sigma):  # is one
+    ...     return 0.5 + (x - 0.5) / (1 + 4 * sigma)
     """
 
     def __call__(self, x: Tensor, sigma: float | Tensor, /) -> Tensor: ...
@@ -57,6 +62,12 @@ class Prior:
     schedule : the `NoiseSchedule` it was trained with.
     multiple : inputs are padded (reflected) to a multiple of this before the network sees them,
         and its output is cropped back, so every size from 1 pixel up works.
+
+    Examples
+    --------
+    >>> prior = load_prior()
+    >>> prior.schedule.T, prior.multiple
+    (1000, 8)
     """
 
     def __init__(self, unet: torch.nn.Module, schedule: NoiseSchedule, multiple: int = 1):
@@ -191,7 +202,7 @@ def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSche
     config.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
 
-def _pad(image, bottom, right):
+def _pad(image: Tensor, bottom: int, right: int) -> Tensor:
     """Mirror the image at its lower and right edge; repeated where it is smaller than that."""
     while bottom or right:
         height, width = image.shape[-2:]

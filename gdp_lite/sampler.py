@@ -20,8 +20,6 @@ from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
 
 FAR = (-10.0, 70.0)  # no photo in display range lies beyond, whatever its exposure
-
-
 Noise = Callable[[], Tensor]
 Levels = list[float]
 
@@ -100,15 +98,15 @@ def restore(
         and `Degradation.fit` learns it on x_{0|t} from sigma = `policy.PHI_FROM` downwards.
         ``degradation.requires_grad_(False)`` makes Phi known.
     prior : any function of an image and a noise level, see `Denoiser`.
-    steps, start_sigma, zeta : network calls at most; noise level of the first, display range;
-        share of the noise's variance that is put back, 0 (deterministic, near a posterior mean)
-        to 1 (nearest to a sample; the spread over seeds is still smaller than the posterior's).
-        `policy.POLICY` has the defaults of each kind.
+    steps : network calls at most. `policy.POLICY` has the defaults of each kind.
     strength : unitless trust in the photo; larger follows it more closely.
     samples : how many of each photo, in one batch.
     initial : where Phi starts: "photo" (guessed from y; drawn from its posterior, where there is
         one, if samples > 1), "random" (as in the source) or "given" (as it is).
     learn : whether Phi is learned after that.
+    start_sigma : noise level of the first step, display range.
+    zeta : share of the noise's variance that is put back, 0 (deterministic, near a posterior mean)
+        to 1 (nearest to a sample; the spread over seeds is still smaller than the posterior's).
     generator : a CPU generator, so that a seed gives the same picture everywhere.
     callback : called with a `Step` after every step.
 
@@ -183,7 +181,9 @@ def _check_photo(y: Tensor, degradation: Degradation) -> None:
         raise ValueError(f"sigma {degradation.sigma:g} is no noise in display range, 0 to 1")
 
 
-def _check(steps, strength, samples, initial, zeta, start_sigma) -> None:
+def _check(
+    steps: int, strength: float, samples: int, initial: str, zeta: float, start_sigma: float | None
+) -> None:
     settings = (strength, zeta, *(() if start_sigma is None else (start_sigma,)))
     if not all(isinstance(value, Real) for value in settings):
         raise ValueError(f"strength, zeta and start_sigma are numbers, not {settings}")

@@ -9,12 +9,17 @@ from torch import Tensor
 class Step:
     """What the callback of `algorithm_1` and of `restore` sees; all images in display range.
 
-    number, steps: 1..steps and their count. sigma: the noise level that was left behind.
-    state: the clean image plus noise of this standard deviation, which the network saw: x_t of
-    Algorithm 1 is sqrt(alpha_bar_t) times it, in model range. x0_hat: x_{0|t}. loss: what the
-    sampler minimises, at x0_hat, a float: the total loss in Algorithm 1, the fidelity in
-    `restore`. phi: the degradation's parameters by name, each in its own unit; in `restore` with
-    one more axis in front, the chains'.
+    Parameters
+    ----------
+    number, steps : 1..steps and their count.
+    sigma : the noise level that was left behind.
+    state : the clean image plus noise of this standard deviation, which the network saw: x_t of
+        Algorithm 1 is sqrt(alpha_bar_t) times it, in model range.
+    x0_hat : x_{0|t}.
+    loss : what the sampler minimises, at x0_hat: the total loss in Algorithm 1, the fidelity in
+        `restore`.
+    phi : the degradation's parameters by name, each in its own unit; in `restore` with one more
+        axis in front, the chains'.
     """
 
     number: int
@@ -30,11 +35,20 @@ class Step:
 class Restoration:
     """What `restore` returns, for n samples of each of B photos.
 
-    samples: (n, B, 3, H, W), display range, not clipped. phi: by name, (n, B, ...), in its unit;
-    empty where the degradation has none. residual: (n, B), root mean square of F_Phi(sample) - y
-    over the pixels that y shows, display range, to be compared with ``sigma``, the noise that was
-    assumed, or found, then its mean over the chains. trace: a dict for every step: ``sigma``
-    (display range), ``loss`` and ``phi`` (chains in front).
+    Parameters
+    ----------
+    samples : (n, B, 3, H, W), display range, not clipped.
+    phi : by name, (n, B, ...), in its unit; empty where the degradation has none.
+    residual : (n, B), root mean square of F_Phi(sample) - y over the pixels that y shows, display
+        range, to be compared with ``sigma``.
+    sigma : the noise that was assumed, or found, then its mean over the chains.
+    trace : a dict for every step: ``sigma`` (display range), ``loss``, ``phi`` (chains in front).
+
+    Examples
+    --------
+    >>> samples = torch.tensor([0.4, 0.6]).view(2, 1, 1, 1, 1).expand(2, 1, 3, 1, 1)
+    >>> Restoration(samples, {}, torch.zeros(2, 1), 0.0, []).image.flatten()
+    tensor([0.5000, 0.5000, 0.5000])
     """
 
     samples: Tensor
@@ -45,7 +59,7 @@ class Restoration:
 
     @property
     def image(self) -> Tensor:
-        """The mean of the samples, (B, 3, H, W): nearest to the scene, a little softer."""
+        """The mean of the samples, (B, 3, H, W), nearest to the scene and a little softer."""
         return self.samples.mean(0)
 
     @property

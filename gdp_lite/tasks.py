@@ -75,12 +75,12 @@ def degradation_for(
                 "--noise if it is noise"
             )
         return degradation
-    if task == "inpaint":
+    if mask is not None:
         return Inpainting(mask, sigma)
     raise ValueError(f"unknown task {task!r}")
 
 
-def _width(image):
+def _width(image: Tensor) -> float:
     """The blur of the photo in pixels; 0 for one that is too small to tell."""
     if min(image.shape[-2:]) < 16:
         return 0.0

@@ -12,11 +12,25 @@ from gdp_lite.prior import Denoiser, schedule_of
 class TiledPrior:
     """A `Denoiser` that calls another one on each tile.
 
-    denoiser: the one that is called. tile: side of a tile in pixels, a multiple of its
-    ``multiple``, where it has one. overlap: pixels that neighbouring tiles share at least, fewer
-    than ``tile``. ValueError else. Predictions are blended with weights that fall linearly to the
-    edge of a tile. They are not quite those of one call on the whole image: the network's
-    normalisation sees the tile only. benchmarks/tiles.py measures by how much.
+    Predictions are blended with weights that fall linearly to the edge of a tile. They are not
+    quite those of one call on the whole image: the network's normalisation sees the tile only.
+    benchmarks/tiles.py measures by how much.
+
+    Parameters
+    ----------
+    denoiser : the one that is called.
+    tile : side of a tile in pixels, a multiple of the denoiser's ``multiple``, where it has one.
+    overlap : pixels that neighbouring tiles share at least, fewer than ``tile``.
+
+    Raises
+    ------
+    ValueError : for another tile or overlap.
+
+    Examples
+    --------
+    >>> half = TiledPrior(lambda x, sigma: x / 2, tile=64, overlap=16)
+    >>> half(torch.ones(1, 3, 100, 100), 0.1).unique()
+    tensor([0.5000])
     """
 
     def __init__(self, denoiser: Denoiser, tile: int = 256, overlap: int = 64):
@@ -48,7 +62,7 @@ def count_tiles(height: int, width: int, tile: int = 256, overlap: int = 64) -> 
     return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap))
 
 
-def _starts(length, tile, overlap):
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
     """First pixels of the fewest evenly spread tiles that share `overlap` pixels or more."""
     if length <= tile:
         return [0]
@@ -56,7 +70,7 @@ def _starts(length, tile, overlap):
     return [round(i * (length - tile) / (count - 1)) for i in range(count)]
 
 
-def _ramp(length, like):
+def _ramp(length: int, like: Tensor) -> Tensor:
     """Weights 1, 2, ... up to the middle and down again."""
     place = torch.arange(length, device=like.device, dtype=like.dtype)
     return torch.minimum(place + 1, length - place)

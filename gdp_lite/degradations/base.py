@@ -44,14 +44,22 @@ class Degradation(nn.Module):
 
     def __init__(self, sigma: float = 0.0):
         super().__init__()
-        if not 0 <= sigma < math.inf:
-            raise ValueError(f"sigma is a standard deviation and cannot be {sigma}")
-        self._sigma = float(sigma)
+        self._sigma = self._checked(sigma)
 
     @property
     def sigma(self) -> float:
-        """Standard deviation of the noise after A, display range; fixed once made."""
+        """Standard deviation of the noise after A, display range."""
         return self._sigma
+
+    @sigma.setter
+    def sigma(self, sigma: float) -> None:
+        self._sigma = self._checked(sigma)
+
+    @staticmethod
+    def _checked(sigma: float) -> float:
+        if not 0 <= sigma < math.inf:
+            raise ValueError(f"sigma is a standard deviation and cannot be {sigma}")
+        return float(sigma)
 
     def A(self, x: Tensor) -> Tensor:
         """The map, (B, 3, H, W) -> (B, 3, h, w), display range."""

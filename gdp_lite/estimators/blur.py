@@ -13,14 +13,33 @@ FALL, FALL_SPREAD, OWN_WIDTH = 2.3, 0.45, 0.33
 
 
 def estimate_blur_width(y: Tensor, sigma: float = 0.0) -> Estimate:
-    """Width in pixels of the Gaussian that blurred y, (B, C, H, W), in [0.05, 10].
+    """Width of the Gaussian that blurred a photo; of other kernels the second moment.
 
-    sigma: standard deviation of the noise in y. Whittle's likelihood of the spectrum: at angular
-    frequency w the power of a photo, mean over its channels, has the mean
-    a w^-b exp(-(width^2 + OWN_WIDTH^2) w^2) + floor, b ~ N(FALL, FALL_SPREAD^2), a and the floor,
-    from sigma^2 upwards, anything: a JPEG has one. Where the floor hides everything, the least
-    is returned. Kernels need not be Gaussian: their second moment is what is found. ``std``:
-    from the curvature of the likelihood (Laplace). ValueError below 16 pixels.
+    Whittle's likelihood of the spectrum: at angular frequency w the power of a photo, mean over
+    its channels, has the mean a w^-b exp(-(width^2 + OWN_WIDTH^2) w^2) + floor,
+    b ~ N(FALL, FALL_SPREAD^2), a and the floor, from sigma^2 upwards, anything: a JPEG has one.
+
+    Parameters
+    ----------
+    y : (B, C, H, W), display range.
+    sigma : standard deviation of the noise in y, display range.
+
+    Returns
+    -------
+    Pixels, in [0.05, 10], the least where the floor hides everything. ``std``: from the curvature
+    of the likelihood (Laplace).
+
+    Raises
+    ------
+    ValueError : below 16 x 16 pixels.
+
+    Examples
+    --------
+    >>> from gdp_lite.degradations import GaussianBlur
+    >>> photo = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)).cumsum(-1)
+    >>> photo = 0.01 * photo.cumsum(-2)
+    >>> 1.8 < estimate_blur_width(GaussianBlur(25, 2.0)(photo)) < 2.5
+    True
     """
     if y.ndim != 4 or not bool(y.isfinite().all()):
         raise ValueError(f"photos (B, C, H, W), finite, are needed, got {tuple(y.shape)}")
@@ -29,7 +48,7 @@ def estimate_blur_width(y: Tensor, sigma: float = 0.0) -> Estimate:
     omega, power, count = radial_spectrum(y)
     least = max(sigma, 0.3 / 255) ** 2  # 8 bits leave that much
 
-    def minus_log(log_a, b, log_width, log_floor):
+    def minus_log(log_a: Tensor, b: Tensor, log_width: Tensor, log_floor: Tensor) -> Tensor:
         width = log_width.exp().clamp(0.05, 10)
         fall = log_a - b * omega.log() - (width**2 + OWN_WIDTH**2) * omega**2
         mean = fall.exp() + least * (1 + log_floor.exp())
@@ -43,7 +62,7 @@ def estimate_blur_width(y: Tensor, sigma: float = 0.0) -> Estimate:
         raw = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in first]
         optimiser = torch.optim.LBFGS(raw, max_iter=60, line_search_fn="strong_wolfe")
 
-        def closure(raw=raw, optimiser=optimiser):
+        def closure(raw: list = raw, optimiser: torch.optim.Optimizer = optimiser) -> Tensor:
             optimiser.zero_grad()
             loss = minus_log(*raw) / len(omega)
             loss.backward()
@@ -60,7 +79,7 @@ def estimate_blur_width(y: Tensor, sigma: float = 0.0) -> Estimate:
     return Estimate(width, width * var**0.5 if var > 0 else math.inf)
 
 
-def radial_spectrum(y, bins=64):
+def radial_spectrum(y: Tensor, bins: int = 64) -> tuple[Tensor, Tensor, Tensor]:
     """Rings of equal width in log frequency -> angular frequency, mean power, independent numbers.
 
     Of the mirrored image, so that its edges make no cross. White noise of variance v in every

@@ -2,8 +2,15 @@
 
 
 class Estimate(float):
-    """A float with the standard deviation of its error, ``std``, in the same unit.
+    """A number, and how well it is known.
 
+    Parameters
+    ----------
+    value : the number, as which it behaves.
+    std : standard deviation of its error, in the same unit.
+
+    Examples
+    --------
     >>> width = Estimate(1.5, std=0.1)
     >>> width + 1, width.std
     (2.5, 0.1)
@@ -16,5 +23,5 @@ class Estimate(float):
         number.std = float(std)
         return number
 
-    def __getnewargs__(self):
+    def __getnewargs__(self) -> tuple[float, float]:  # type: ignore[override]  # two arguments
         return float(self), self.std

@@ -17,10 +17,24 @@ from gdp_lite.prior import Denoiser, schedule_of
 
 
 def estimate_noise(image: Tensor) -> Estimate:
-    """Standard deviation of white noise in `image`, (1, 3, H, W), display range.
+    """Standard deviation of white noise, by the finest diagonal wavelet coefficients.
 
-    The median of the finest diagonal wavelet coefficients (scikit-image, Donoho 1994), mean
-    over the channels. Noise that JPEG has smoothed, or detail as fine as a pixel, misleads it.
+    Their median, mean over the channels; scikit-image, Donoho 1994. Noise that JPEG has smoothed,
+    or detail as fine as a pixel, misleads it.
+
+    Parameters
+    ----------
+    image : (1, 3, H, W), display range.
+
+    Returns
+    -------
+    Display range; 0, with no idea of it, below 4 pixels.
+
+    Examples
+    --------
+    >>> noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    >>> round(estimate_noise(0.5 + 0.1 * noise), 2)
+    0.1
     """
     from skimage.restoration import estimate_sigma
 
@@ -36,9 +50,23 @@ def estimate_noise(image: Tensor) -> Estimate:
 def estimate_flat_noise(image: Tensor, tile: int = 16, quantile: float = 0.1) -> Estimate:
     """`estimate_noise` where a photo has the least detail: fine texture misleads it less.
 
-    The median in every square of `tile` x `tile` coefficients, then the quantile over the squares;
-    it is a few percent low for that, and from 20 of 255 a seventh. ``std``: how much the squares
-    around that quantile differ.
+    It is a few percent low for that, and from 20 of 255 a seventh.
+
+    Parameters
+    ----------
+    image : (1, 3, H, W), display range.
+    tile : side of the squares of coefficients in each of which a median is taken.
+    quantile : of these medians, which is returned.
+
+    Returns
+    -------
+    Display range. ``std``: how much the squares around that quantile differ.
+
+    Examples
+    --------
+    >>> noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    >>> 0.08 < estimate_flat_noise(0.5 + 0.1 * noise) < 0.1
+    True
     """
     if min(image.shape[-2:]) < 3 * tile:
         return estimate_noise(image)
@@ -55,12 +83,33 @@ def estimate_flat_noise(image: Tensor, tile: int = 16, quantile: float = 0.1) ->
 
 
 def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[float, float]:
-    """(gain, read_sigma) of a photo y, (B, 3, H, W), display range.
+    """How the variance of the noise grows with the light: var = gain x + read_sigma^2.
 
     Squares of 2 x 2 pixels: their mean tells the value, their diagonal difference, which smooth
     picture cancels, the noise. Robust levels in bins of the value, then a line through the
     variances. Fine texture adds to it, so only the smoothest quarter of each bin is used.
-    ValueError below 16 x 16 pixels and where nearly all of the photo is black or white.
+
+    Parameters
+    ----------
+    y : (B, 3, H, W), display range.
+    bins : of the value.
+
+    Returns
+    -------
+    (gain, read_sigma), display range, as in `PoissonGaussianNoise`.
+
+    Raises
+    ------
+    ValueError : below 16 x 16 pixels and where nearly all of the photo is black or white.
+
+    Examples
+    --------
+    >>> from gdp_lite.degradations import PoissonGaussianNoise
+    >>> light = torch.linspace(0.1, 0.9, 256).expand(1, 3, 256, 256)
+    >>> y = PoissonGaussianNoise(0.01, 0.01).simulate(light, torch.Generator().manual_seed(0))
+    >>> gain, read_sigma = estimate_noise_curve(y)
+    >>> round(gain, 2)
+    0.01
     """
     check_photo(y)
     if min(y.shape[-2:]) < 16:
@@ -97,7 +146,7 @@ def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[float, float]:
 
 
 def estimate_noise_level(y: Tensor, prior: Denoiser) -> Estimate:
-    """Standard deviation of white Gaussian noise in y, (B, 3, H, W), display range.
+    """Standard deviation of white Gaussian noise, by what the prior finds.
 
     Maximum likelihood under the prior, which knows which detail a scene may have: with y taken
     for the noisy image at time t, the derivative of log p_t(y) by the noise level vanishes where
@@ -106,11 +155,31 @@ def estimate_noise_level(y: Tensor, prior: Denoiser) -> Estimate:
         mean(eps_hat^2) = 1 - div(x0_hat) / N,
 
     the divergence by one random probe and a finite difference (Ramani, Blu and Unser 2008).
-    Bisection over t. Of a photo above 256 x 256 four windows of 128 x 128 are used. ``std`` is
-    that of the difference between squares of the photo, over its slope in the level.
-    At least sigma_bar[1], 0.005 for the bundled prior: less the network cannot tell. Of a JPEG
-    with halved chroma that is what it returns, whatever the noise: too little of it is white.
-    ValueError below 8 x 8 pixels.
+    Bisection over t. Of a photo above 256 x 256 four windows of 128 x 128 are used.
+
+    Parameters
+    ----------
+    y : (B, 3, H, W), display range.
+    prior : see `Denoiser`.
+
+    Returns
+    -------
+    Display range, at least sigma_bar[1], 0.005 for the bundled prior: less the network cannot
+    tell. Of a JPEG with halved chroma that is what it returns, whatever the noise: too little of
+    it is white. ``std``: that of the difference between squares of the photo, over its slope in
+    the level.
+
+    Raises
+    ------
+    ValueError : below 8 x 8 pixels.
+
+    Examples
+    --------
+    >>> wiener = lambda x, sigma: 0.5 + (x - 0.5) * 0.04 / (0.04 + sigma**2)
+    >>> scene = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    >>> noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    >>> 0.07 < estimate_noise_level(0.5 + 0.2 * scene + 0.1 * noise, wiener) < 0.13
+    True
     """
     check_photo(y)
     if min(y.shape[-2:]) < 8:
@@ -118,10 +187,10 @@ def estimate_noise_level(y: Tensor, prior: Denoiser) -> Estimate:
     x, levels = _windows(y), schedule_of(prior).sigma_bar
     generator = torch.Generator().manual_seed(0)
     probe = torch.randint(0, 2, x.shape, generator=generator).to(x) * 2 - 1
-    seen = {}
+    seen: dict[int, tuple[float, float]] = {}
 
     @torch.no_grad()
-    def excess(t):
+    def excess(t: int) -> float:
         """Above 0 where y has more noise than t."""
         sigma = float(levels[t])
         step = 0.1 * sigma
@@ -161,7 +230,7 @@ def _standard_error(values: Tensor, side: int = 8) -> float:
     return float(squares.std() / len(squares) ** 0.5) if len(squares) > 1 else math.inf
 
 
-def _windows(y, side=128):
+def _windows(y: Tensor, side: int = 128) -> Tensor:
     """y itself, or four windows in a square grid where it is large."""
     height, width = y.shape[-2:]
     if height * width <= 4 * side * side or min(height, width) < side:
