@@ -2,41 +2,32 @@
 
     python benchmarks/anchors.py --shared ../shared
 
-Statistics of the training photos, whole and their 128 x 128 centres, each made darker (f from
-1/4 to 1) and cast (gains within 30%), in the file's numbers and in light, noise 2/255; mixtures
-of two Gaussians by expectation maximisation. Writes gdp_lite/anchors.json. Then three draws for
+Statistics of the training photos, whole and their 128 x 128 centres, each made darker (f from 1/4
+to 1) and cast (gains within 30%), in the file's numbers and in light, noise 2/255; mixtures of two
+Gaussians by expectation maximisation. Writes gdp_lite/estimators/anchors.json. Then three draws for
 each of the 24 Kodak photos at half size: the error beside that of the best constant target (its
 value chosen in hindsight), of grey world and of white patch, paired by photo; how often the 90%
-interval, or cone, holds the truth; and with a grey card of 16 x 16 pixels in the picture, exact
-or off by 1%. "clipped" are casts after clipping to [0, 1], as files have them. Writes
-gdp_lite/results/anchors.csv. About 2 minutes on one core.
+interval, or cone, holds the truth; and with a grey card of 16 x 16 pixels in the picture, exact or
+off by 1%. "clipped" are casts after clipping to [0, 1], as files have them. Writes
+gdp_lite/book/results/anchors.csv. About 2 minutes on one core.
 """
 
-import argparse
 import json
 import math
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from common import arguments, centre, photos, show
 from torch.distributions import MultivariateNormal
 from torch.nn import functional
 
-import gdp_lite
-from gdp_lite import anchors
-from gdp_lite.capture import from_uint8
-from gdp_lite.light import linear_to_srgb, srgb_to_linear
-from gdp_lite.results import save_results
+from gdp_lite.book.results import save_results
+from gdp_lite.estimators import anchors
+from gdp_lite.image import linear_to_srgb, srgb_to_linear
 
 SIGMA, DRAWS = 2 / 255, 3
 LEAST = {"exposure": 0.02, "cast": 0.05}  # two collections of photos agree no better than that
-
-
-def photos(folder):
-    for file in sorted(Path(folder).glob("*.*")):
-        if file.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"):
-            yield from_uint8(np.asarray(Image.open(file).convert("RGB")))
 
 
 def darkened(x, linear, generator):
@@ -84,9 +75,8 @@ def fit(folder):
     found, generator = {}, torch.Generator().manual_seed(1)
     for linear in (False, True):
         bright, colour, mean = [], [], []
-        for photo in photos(folder):
-            top, left = ((n - 128) // 2 for n in photo.shape[-2:])
-            for x in (photo, photo[..., top : top + 128, left : left + 128]):
+        for _, photo in photos(folder):
+            for x in (photo, centre(photo, 128)):
                 y, f = darkened(x, linear, generator)
                 bright.append(anchors.brightest(seen(y, linear)).amax(0, True) - math.log(f))
                 mean.append(float(seen(y, linear).mean().log()) - math.log(f))
@@ -98,7 +88,7 @@ def fit(folder):
             "cast": mixture(torch.stack(colour), scale * LEAST["cast"]),
             "mean": [round(float(np.mean(mean)), 5), round(float(np.std(mean)), 5)],
         }
-    file = Path(gdp_lite.__file__).parent / "anchors.json"
+    file = Path(anchors.__file__).with_suffix(".json")
     file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     anchors._anchors.cache_clear()
 
@@ -154,11 +144,9 @@ def cast_errors(x, linear, generator, clip=False):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with train and eval")
-    args = parser.parse_args()
+    args = arguments(__doc__, "train and eval").parse_args()
     fit(f"{args.shared}/train/photos")
-    kodak = [functional.avg_pool2d(x, 2) for x in photos(f"{args.shared}/eval/kodak24")]
+    kodak = [functional.avg_pool2d(x, 2) for _, x in photos(f"{args.shared}/eval/kodak24")]
     rows = []
     for linear in (False, True):
         for what in ("exposure", "cast", "cast, clipped"):
@@ -189,7 +177,7 @@ def main():
                 row["its_error"] = float(gap.std(ddof=1) / 24**0.5)
                 row["within_bar"] = float(within.get(name, math.nan))
                 rows.append(row)
-                print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()})
+                show(row)
     save_results("anchors", rows)
 
 

@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 from skimage import data
 
-from gdp_lite.capture import capture, from_uint8, to_uint8
+from gdp_lite.book.capture import capture
+from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.metrics import psnr
+from gdp_lite.estimators import estimate_noise
+from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import estimate_noise
 
 
 def main():

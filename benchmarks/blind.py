@@ -9,7 +9,7 @@ of the width found for a movement, the median mean of these very crops for expos
 casts), and the photo itself; for movements once more after each picture was moved onto the scene,
 since where a kernel has its middle is a convention, and on crops of 256 x 256 as well; for the
 noise level the wavelets' estimate over the photo, and the same where the photo is flattest. PSNR in
-dB, paired differences with standard errors. Writes gdp_lite/results/blind.csv.
+dB, paired differences with standard errors. Writes gdp_lite/book/results/blind.csv.
 About 35 minutes on one core.
 """
 
@@ -22,17 +22,21 @@ from first_restoration import centre_crops
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
-from gdp_lite.blur import BlindBlur, BlindGaussianBlur, Blur, gaussian_kernel, random_motion_kernel
-from gdp_lite.colour import ColourCast
-from gdp_lite.degradations import GaussianBlur
-from gdp_lite.kernel_search import similarity
-from gdp_lite.light import SmoothExposure
-from gdp_lite.metrics import psnr
-from gdp_lite.noise import estimate_noise_level
+from gdp_lite.book.metrics import psnr, similarity
+from gdp_lite.book.results import save_results
+from gdp_lite.degradations import (
+    BlindBlur,
+    BlindGaussianBlur,
+    Blur,
+    ColourCast,
+    GaussianBlur,
+    SmoothExposure,
+    gaussian_kernel,
+    random_motion_kernel,
+)
+from gdp_lite.estimators import estimate_flat_noise, estimate_noise, estimate_noise_level
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import estimate_flat_noise, estimate_noise
 
 SIGMA = 2 / 255
 

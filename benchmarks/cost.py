@@ -6,54 +6,24 @@ Time and memory: 256 x 256, 5 steps, one thread, processor seconds of `restore` 
 many calls of the network, alternating, the median of five pairs; peak memory of a process that
 restores over that of one that only calls the network. Then 20 against 100 steps, 96 x 96 crops
 of every fourth Kodak photo: PSNR in dB and HaarPSI, paired differences with standard errors, and
-beside HaarPSI's its spread over three seeds. Writes gdp_lite/results/cost.csv and steps.csv.
+beside HaarPSI's its spread over three seeds. Writes gdp_lite/book/results/cost.csv and steps.csv.
 About 12 minutes on one core.
 """
 
-import argparse
 import multiprocessing
 import resource
 import time
 
 import numpy as np
 import torch
-from first_restoration import centre_crops
+from common import arguments, haarpsi, kodak, mean_and_error, operators
 
-from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.blur import Blur, motion_kernel
-from gdp_lite.degradations import (
-    BlockAverage,
-    Compose,
-    GaussianBlur,
-    GaussianNoise,
-    Inpainting,
-    random_mask,
-)
-from gdp_lite.jpeg import JPEG
-from gdp_lite.light import Clip, LinearLight, SmoothExposure
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 
 SIZE, STEPS = 256, 5
-
-
-def operators(size):
-    mask = random_mask(size, size, generator=torch.Generator().manual_seed(0))
-    return {
-        "noise": GaussianNoise(25 / 255),
-        "25% missing": Inpainting(mask, 2 / 255),
-        "block average 4": BlockAverage(4, sigma=2 / 255),
-        "Gaussian blur": GaussianBlur(9, 1.5, 5 / 255),
-        "motion blur": Blur(motion_kernel(9, 30), 5 / 255),
-        "JPEG": JPEG.from_quality(50, sigma=5 / 255),
-        "capture": Compose(
-            GaussianBlur(9, 1.0),
-            LinearLight(Compose(SmoothExposure(0.5), Clip())),
-            JPEG.from_quality(80, sigma=5 / 255),
-        ),
-    }
 
 
 def photo(size):
@@ -109,11 +79,8 @@ def costs():
 
 
 def steps(shared):
-    repair_torchvision()
-    import piq
-
     prior, rows = load_prior(), []
-    x = torch.cat([x for _, x in centre_crops(f"{shared}/eval/kodak24", 96)][::4])
+    x = torch.cat(kodak(shared, 96, every=4))
     for name in ("noise", "25% missing", "block average 4", "Gaussian blur"):
         degradation = operators(96)[name]
         y = degradation.simulate(x, torch.Generator().manual_seed(0)).detach()
@@ -121,16 +88,14 @@ def steps(shared):
         def scores(count, seed, degradation=degradation, y=y):
             generator = torch.Generator().manual_seed(seed)
             image = restore(y, degradation, prior, count, generator=generator).image
-            haar = piq.haarpsi(image.clamp(0, 1), x, reduction="none")
-            return psnr(image, x).double(), haar.double()
+            return psnr(image, x).double(), haarpsi(image, x)
 
         few, many = [scores(20, seed) for seed in range(3)], scores(100, 0)
         row = {"operator": name}
         for number, kind in enumerate(("psnr", "haarpsi")):
             gap = few[0][number] - many[number]
             row[kind] = float(few[0][number].mean())
-            row[f"{kind}_minus_100_steps"] = float(gap.mean())
-            row[f"{kind}_error"] = float(gap.std() / len(gap) ** 0.5)
+            row[f"{kind}_minus_100_steps"], row[f"{kind}_error"] = mean_and_error(gap)
             spread = torch.stack([scores[number] for scores in few]).std(0).mean()
             row[f"{kind}_spread"] = float(spread)
         rows.append(row)
@@ -139,9 +104,7 @@ def steps(shared):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
-    args = parser.parse_args()
+    args = arguments(__doc__).parse_args()
     torch.set_num_threads(1)
     costs()
     steps(args.shared)

@@ -6,12 +6,10 @@ Unclipped Gaussian noise of fixed seeds, sigma = 15, 25, 50 of 255, on the 24 ce
 crops of Kodak; every method is given the true sigma. Non-local means (scikit-image) gets for
 each sigma the h with the best mean PSNR; wavelets are scikit-image's BayesShrink; BM3D takes part
 where the package bm3d is installed, which is not free for every use and so not required here.
-Writes gdp_lite/results/denoising.csv. About 8 minutes on two cores, 30 with BM3D. With
+Writes gdp_lite/book/results/denoising.csv. About 8 minutes on two cores, 30 with BM3D. With
 --prior-only the table's other columns stay as they are: the noise is the same, to the last bit.
 With --val the same on every twelfth of the photos held back from training, as denoising_val.csv.
 """
-
-import argparse
 
 import numpy as np
 import torch
@@ -20,12 +18,12 @@ try:
     import bm3d
 except ImportError:
     bm3d = None
-from first_restoration import as_image, centre_crops, one_call
+from common import arguments, as_image, centre_crops, mean_and_error, one_call
 from skimage import restoration
 
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import load_results, save_results
 from gdp_lite.prior import load_prior
-from gdp_lite.results import load_results, save_results
 
 SIGMAS = (15, 25, 50)
 STRENGTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # h as a multiple of sigma
@@ -49,8 +47,7 @@ def prior_scores(shared, prior):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
+    parser = arguments(__doc__)
     parser.add_argument("--prior", help="another prior: folder or hub id")
     parser.add_argument("--prior-only", action="store_true", help="keep the other methods' scores")
     parser.add_argument("--val", action="store_true", help="on photos held back from training")
@@ -83,13 +80,13 @@ def main():
         # The best must lie inside the grid, or it is not tuned: the assertion says so.
         best = max(STRENGTHS, key=lambda h: np.mean([row[h] for row in scores]))
         assert best not in (STRENGTHS[0], STRENGTHS[-1]), f"h = {best} sigma is at the edge"
-        gap = np.array([row["prior"] - row[best] for row in scores])
+        gap, error = mean_and_error([row["prior"] - row[best] for row in scores])
         mean = {k: np.mean([row[k] for row in scores]) for k in ("noisy", "prior", "wavelet", best)}
         print(
             f"sigma {sigma}: noisy {mean['noisy']:.2f}, prior {mean['prior']:.2f}, "
             f"wavelets {mean['wavelet']:.2f}, "
             f"non-local means {mean[best]:.2f} (h = {best} sigma), difference "
-            f"{gap.mean():+.2f} +- {gap.std(ddof=1) / len(gap) ** 0.5:.2f} dB",
+            f"{gap:+.2f} +- {error:.2f} dB",
             flush=True,
         )
         for row in scores:

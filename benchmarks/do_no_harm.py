@@ -5,48 +5,42 @@
 128 x 128 centre crops of the 24 Kodak photos, as they are and as a JPEG of quality 95:
 PSNR of the result against the photo that went in, in dB; "refused" counts the photos that
 superres turns away (inpainting changes nothing outside its mask). Writes
-gdp_lite/results/do_no_harm.csv. About a minute on one core.
+gdp_lite/book/results/do_no_harm.csv. About a minute on one core.
 """
 
-import argparse
-
 import torch
-from first_restoration import centre_crops
+from common import arguments, kodak, show
 
-from gdp_lite.capture import through_jpeg
-from gdp_lite.metrics import psnr
+from gdp_lite.book.capture import through_jpeg
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import degradation_for, steps_for
+from gdp_lite.tasks import degradation_for
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
-    args = parser.parse_args()
+    args = arguments(__doc__).parse_args()
     prior, rows = load_prior(), []
-    crops = [x for _, x in centre_crops(f"{args.shared}/eval/kodak24", 128)]
+    crops = kodak(args.shared, 128)
     for kind, made in (("lossless", lambda x: x), ("JPEG 95", lambda x: through_jpeg(x, 95))):
         for task in ("denoise", "deblur", "superres"):
             scores, refused = [], 0
             for y in map(made, crops):
-                lossy = kind != "lossless"
                 try:
-                    assumed = degradation_for(task, y, lossy=lossy)
+                    assumed = degradation_for(task, y, lossy=kind != "lossless")
                 except ValueError:
                     refused += 1
                     continue
-                steps = steps_for(assumed, lossy)
                 generator = torch.Generator().manual_seed(0)
-                image = restore(y, assumed, prior, steps, generator=generator).image
+                image = restore(y, assumed, prior, generator=generator).image
                 scores.append(float(psnr(image, y)))
             scores = torch.tensor(scores or [float("nan")])
             row = {"photo": kind, "task": task, "mean": float(scores.mean())}
             row |= {"least": float(scores.min()), "from_40_dB": int((scores >= 40).sum())}
             row |= {"of": len(crops) - refused, "refused": refused}
             rows.append(row)
-            print(row, flush=True)
+            show(row)
     save_results("do_no_harm", rows)
 
 

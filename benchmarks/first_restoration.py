@@ -2,7 +2,7 @@
 
     python benchmarks/first_restoration.py --shared ../shared
 
-Writes gdp_lite/results/first_restoration.csv: one row a photo, PSNR in dB. Each method's setting
+Writes gdp_lite/book/results/first_restoration.csv: a row a photo, PSNR in dB. Each method's setting
 is the one with the best mean over all photos, chosen with the truth in hand; that of the
 ablations (one call of the prior, the loop without the blur) is how many times the estimated
 noise they are told. Ours runs with its defaults, which benchmarks/sampler_settings.py compared
@@ -17,14 +17,15 @@ import torch
 from PIL import Image
 from skimage import restoration
 
-from gdp_lite.capture import capture, from_uint8, to_uint8
+from gdp_lite.book.capture import capture
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.diffusion import predict_x0, to_display, to_model
-from gdp_lite.metrics import psnr
+from gdp_lite.diffusion import predict_x0
+from gdp_lite.estimators import estimate_noise
+from gdp_lite.image import from_uint8, to_display, to_model, to_uint8
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import estimate_noise
 
 RHOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PEERS = ("one_call", "one_call_deblurred", "no_blur", "nlm", "nlm_deblurred", "tv", "wiener")

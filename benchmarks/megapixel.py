@@ -5,7 +5,7 @@
 `python -m gdp_lite restore` in a process of its own, one thread, on scikit-image's astronaut,
 repeated to the size; one step of denoise, 20 of deblur; above 1.35 megapixels the network sees
 tiles. Seconds of processor time with loading, peak memory in GB. Writes
-gdp_lite/results/megapixel.csv. About 4 minutes.
+gdp_lite/book/results/megapixel.csv. About 4 minutes.
 """
 
 import os
@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from gdp_lite.results import save_results
+from gdp_lite.book.results import save_results
 
 # task, side of the photo, steps
 RUNS = (("denoise", 512, 1), ("denoise", 1024, 1), ("denoise", 1536, 1), ("deblur", 512, 20))

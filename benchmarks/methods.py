@@ -13,9 +13,9 @@ schedule (DiffPIR: quadratically, as in its code), from pure noise, `restore` ex
     DDNM         Wang et al. 2023: null-space step, by singular value where the noise is known,
                  85% of the new noise fresh, as in their code
     DiffPIR      Zhu et al. 2023: proximal step, the noise computed again from its result
-    Algorithm 1  the source's, as `gdp_lite.sampler.algorithm_1`
+    Algorithm 1  the source's, as `gdp_lite.algorithm.algorithm_1`
 
-Writes gdp_lite/results/methods.csv: network calls, processor seconds a photo, PSNR in dB with its
+Writes gdp_lite/book/results/methods.csv: calls, processor seconds a photo, PSNR in dB with its
 standard error, and the paired difference from "restore" with its own. About 20 minutes on one core.
 """
 
@@ -25,9 +25,13 @@ import time
 
 import numpy as np
 import torch
-from first_restoration import as_image, centre_crops, wiener
+from common import as_image, centre_crops, wiener
 from skimage import restoration
 
+from gdp_lite.algorithm import algorithm_1
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.respacing import respaced
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import BlockAverage, GaussianBlur, Inpainting, random_mask
 from gdp_lite.diffusion import (
     add_noise,
@@ -35,14 +39,11 @@ from gdp_lite.diffusion import (
     posterior_std,
     predict_eps,
     predict_x0,
-    to_display,
-    to_model,
 )
-from gdp_lite.metrics import psnr
+from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
-from gdp_lite.sampler import algorithm_1, restore, time_grid
-from gdp_lite.schedule import respaced
+from gdp_lite.sampler import restore
+from gdp_lite.schedule import time_grid
 
 SIZE, SMALL = 96, 48
 

@@ -2,7 +2,7 @@
 
     python benchmarks/model_card.py [--shared ../shared]
 
-Fills model_card.md from gdp_lite/results/*.csv, the prior's configuration and its
+Fills model_card.md from gdp_lite/book/results/*.csv, the prior's configuration and its
 training_log.csv; writes README.md and training_log.png beside the weights. With --shared the
 list of the training photos' authors, ATTRIBUTION.csv, is written anew from the tables beside
 the photos.
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from gdp_lite.book.results import load_results
 from gdp_lite.prior import BUNDLED
-from gdp_lite.results import load_results
 
 # What the log does not tell. Changed with the weights.
 DEVICE = "one NVIDIA H200"

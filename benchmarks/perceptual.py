@@ -6,33 +6,34 @@
 steps, fixed seeds. For each term and lambda2 the PSNR in dB and HaarPSI (Reisenhofer et al. 2018)
 of the restored photos, their mean difference from the same restoration without the term with the
 standard error of that paired difference, and the time relative to it. LPIPS takes part where its
-backbone can be had. Writes gdp_lite/results/perceptual.csv. About 10 minutes on one core.
+backbone can be had. Writes gdp_lite/book/results/perceptual.csv. About 10 minutes on one core.
 """
 
-import argparse
 import time
 
 import torch
-from first_restoration import centre_crops
+from common import arguments, haarpsi, kodak, mean_and_error, show
 
-from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.colour import ColourCast
-from gdp_lite.degradations import BlockAverage, GaussianBlur, GaussianNoise, Inpainting, random_mask
-from gdp_lite.light import SmoothExposure
-from gdp_lite.metrics import psnr
-from gdp_lite.perceptual import (
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.perceptual import (
     ColourConstancy,
     ExposureControl,
     Lpips,
     PriorFeatures,
     TotalVariation,
 )
+from gdp_lite.book.results import save_results
+from gdp_lite.degradations import (
+    BlockAverage,
+    ColourCast,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    SmoothExposure,
+    random_mask,
+)
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
-
-repair_torchvision()
-import piq  # noqa: E402 - it imports torchvision
 
 SIZE = 96
 
@@ -56,27 +57,35 @@ def cases():
         yield f"cast, {way}", ColourCast((1.2, 1.0, 0.8), 2 / 255), initial, colour
 
 
+class WithTerm:
+    """A `Denoiser`: the prior's guess, then -lambda2 sigma^2 / 2 times the term's gradient."""
+
+    def __init__(self, prior, term, lambda2):
+        self.prior, self.term, self.lambda2 = prior, term, lambda2
+        self.schedule = prior.schedule
+
+    def __call__(self, x, sigma):
+        x0_hat = self.prior(x, sigma).clamp(0, 1).requires_grad_()
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(self.term(x0_hat), x0_hat)
+        return (x0_hat - 0.5 * self.lambda2 * sigma**2 * gradient).detach()
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
-    args = parser.parse_args()
-    x = torch.cat([x for _, x in centre_crops(f"{args.shared}/eval/kodak24", SIZE)][::3])
+    args = arguments(__doc__).parse_args()
+    x = torch.cat(kodak(args.shared, SIZE, every=3))
     prior, rows = load_prior(), []
     for what, degradation, initial, terms in cases():
         y = degradation.simulate(x, torch.Generator().manual_seed(1)).detach()
 
-        def score(perceptual=None, lambda2=0.0, degradation=degradation, y=y, initial=initial):
+        def score(denoiser, degradation=degradation, y=y, initial=initial):
             began, generator = time.process_time(), torch.Generator().manual_seed(2)
-            image = restore(
-                y, degradation, prior, initial=initial, perceptual=perceptual, lambda2=lambda2,
-                generator=generator,
-            ).image  # fmt: skip
+            found = restore(y, degradation, denoiser, initial=initial, generator=generator)
             seconds = time.process_time() - began
-            haar = piq.haarpsi(image.clamp(0, 1), x, reduction="none")
-            return psnr(image, x).double(), haar.double(), seconds
+            return psnr(found.image, x).double(), haarpsi(found.image, x), seconds
 
-        score()  # the first call is slower
-        plain = score()
+        score(prior)  # the first call is slower
+        plain = score(prior)
         for name, make, weights in terms:
             try:
                 term = make(prior, degradation.start(y).detach())
@@ -84,16 +93,14 @@ def main():
                 print(f"{what}, {name}: left out, {error}", flush=True)
                 continue
             for lambda2 in weights:
-                found = score(term, lambda2)
+                found = score(WithTerm(prior, term, lambda2))
                 row = {"what": what, "term": name, "lambda2": lambda2}
                 for kind, new, old in zip(("psnr", "haarpsi"), found[:2], plain[:2], strict=True):
-                    gap = new - old
                     row[kind] = float(new.mean())
-                    row[f"{kind}_change"] = float(gap.mean())
-                    row[f"{kind}_error"] = float(gap.std() / len(gap) ** 0.5)
+                    row[f"{kind}_change"], row[f"{kind}_error"] = mean_and_error(new - old)
                 row["time"] = found[2] / plain[2]
                 rows.append(row)
-                print(row, flush=True)
+                show(row)
     save_results("perceptual", rows)
 
 

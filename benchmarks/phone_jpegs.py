@@ -14,7 +14,7 @@ known, from a start of 1 / f the noise level, which leaving the exposure out com
 coarser file with less noise (quality 50, 3 of 255), with Phi known, with JPEG in F and with its
 error counted as noise. PSNR, the same after the best gain for each
 channel ("scaled"), and HaarPSI after it.
-Writes gdp_lite/results/phone_jpegs.csv, a row for each photo and way; phone_jpegs_phi.csv: Phi,
+Writes gdp_lite/book/results/phone_jpegs.csv, a row a photo and way; phone_jpegs_phi.csv: Phi,
 true and found; phone_jpegs_knobs.csv: what the search chose, also for the simple baselines of the
 chapter's gallery; phone_jpegs.jpg: file, chain and ours, both with Phi found, and scene, for the
 photos with the median and the least gain over the chain. --photos N: only N photos, to try.
@@ -34,25 +34,30 @@ from PIL import Image
 from skimage import restoration
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.anchors import cast_posterior, exposure_posterior
-from gdp_lite.blur import estimate_blur_width
-from gdp_lite.capture import from_uint8, to_uint8
-from gdp_lite.colour import ColourCast
+from gdp_lite.book.masks import text_mask
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import FOLDER, save_results
 from gdp_lite.degradations import (
+    JPEG,
     BlockAverage,
+    ColourCast,
     Compose,
     GaussianBlur,
     GaussianNoise,
     Inpainting,
+    Occlusion,
+    SmoothExposure,
 )
-from gdp_lite.jpeg import JPEG
-from gdp_lite.light import SmoothExposure
-from gdp_lite.metrics import psnr
-from gdp_lite.occlusion import Occlusion, find_overlay, text_mask
+from gdp_lite.estimators import (
+    cast_posterior,
+    estimate_blur_width,
+    estimate_flat_noise,
+    exposure_posterior,
+    find_overlay,
+)
+from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.prior import load_prior
-from gdp_lite.results import FOLDER, save_results
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import estimate_flat_noise
 
 repair_torchvision()
 import piq  # noqa: E402 - it imports torchvision

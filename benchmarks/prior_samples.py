@@ -9,20 +9,19 @@ images, for the one nearest to each. The distance is the root-mean-square differ
 standard deviation of the image searched for around its mean colour, so that a flat patch of that
 colour is at distance 1. Two controls: patches of photos that were never trained on (train/val),
 which cannot be copies, and training patches under noise of 10 of 255, which are. Writes
-gdp_lite/results/prior_samples.jpg, .csv. About 20 minutes on two cores.
+gdp_lite/book/results/prior_samples.jpg, .csv. About 20 minutes on two cores.
 """
 
-import argparse
-from pathlib import Path
+import itertools
 
-import numpy as np
 import torch
+from common import arguments, centre_crops, photos
 from PIL import Image
 
-from gdp_lite.capture import from_uint8, to_uint8
-from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0, to_display
+from gdp_lite.book.results import FOLDER, save_results
+from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0
+from gdp_lite.image import to_display, to_uint8
 from gdp_lite.prior import load_prior
-from gdp_lite.results import FOLDER, save_results
 
 SIZE, COUNT = 64, 16
 CANVAS = 320  # no photo of the training set is larger
@@ -41,20 +40,11 @@ def draw(prior):
     return to_display(x_t).clamp(0, 1)
 
 
-def photos(folder):
-    """Every photo of a folder as (1, 3, H, W), in the order of the names."""
-    for path in sorted(Path(folder).iterdir()):
-        yield from_uint8(np.asarray(Image.open(path).convert("RGB")))
-
-
 def some_patches(folder, every, sigma=0.0):
     """The centre patches of COUNT photos of a folder, with noise."""
-    generator, found = torch.Generator().manual_seed(1), []
-    for number, photo in enumerate(photos(folder)):
-        if number % every == 0 and len(found) < COUNT:
-            top, left = ((n - SIZE) // 2 for n in photo.shape[-2:])
-            found.append(photo[..., top : top + SIZE, left : left + SIZE])
-    patches = torch.cat(found)
+    generator = torch.Generator().manual_seed(1)
+    chosen = itertools.islice(centre_crops(folder, SIZE), 0, COUNT * every, every)
+    patches = torch.cat([patch for _, patch in chosen])
     noise = torch.randn(patches.shape, generator=generator)
     return (patches + sigma * noise).clamp(0, 1)
 
@@ -64,7 +54,7 @@ def nearest(patches, folder):
     patches = torch.cat([patches, patches.flip(-1)])
     spectra, of_ones = spectrum(patches).conj(), spectrum(torch.ones(1, 3, SIZE, SIZE)).conj()
     least = torch.full((len(patches),), float("inf"))
-    for photo in photos(folder):
+    for _, photo in photos(folder):
         height, width = (n - SIZE + 1 for n in photo.shape[-2:])
         # ||a - b||^2 = ||a||^2 + ||b||^2 - 2 <a, b>, for all places at once by FFT
         products = correlate(spectrum(photo), spectra)[:, :height, :width]
@@ -87,8 +77,7 @@ def correlate(photo, patches):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with train/photos, train/val")
+    parser = arguments(__doc__, "train/photos, train/val")
     parser.add_argument("--prior", help="another prior: folder or hub id")
     args = parser.parse_args()
     train = f"{args.shared}/train/photos"

@@ -7,12 +7,11 @@ network from scratch, what concerns its training from the weights of PRIOR, wher
 matters less. Then scores it on photos held back from training (the first 48 of train/val,
 centre 128 x 128): one-step denoising at sigma 15, 25, 50 of 255, the difference from the base
 paired by photo with its standard error, and the processor time of one 256 x 256 call.
-Writes gdp_lite/results/prior_sweep.csv. A variant whose run is in FOLDER is not trained again.
+Writes gdp_lite/book/results/prior_sweep.csv. A variant whose run is in FOLDER is not trained again.
 On equal time a larger network sees fewer photos; that is the question asked here, not which
 network is best when there is no limit.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -20,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from first_restoration import centre_crops, one_call
+from common import arguments, centre_crops, mean_and_error, one_call, show
 
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 
 # Every group's first variant is what the others of the group are compared with.
 VARIANTS = {
@@ -74,8 +73,7 @@ def seconds(prior):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with train/photos, train/val")
+    parser = arguments(__doc__, "train/photos, train/val")
     parser.add_argument("--work", required=True, help="folder for the runs")
     parser.add_argument("--start", required=True, help="prior that the second group continues")
     parser.add_argument("--minutes", type=float, default=6)
@@ -104,10 +102,9 @@ def main():
         row["call_256_s"] = seconds(prior)
         for sigma, mine, extra in zip(SIGMAS, found, gap, strict=True):
             row[f"psnr_{sigma}"] = float(mine.mean())
-            row[f"gap_{sigma}"] = float(extra.mean())
-            row[f"se_{sigma}"] = float(extra.std(ddof=1) / len(extra) ** 0.5)
+            row[f"gap_{sigma}"], row[f"se_{sigma}"] = mean_and_error(extra)
         rows.append(row)
-        print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
+        show(row)
     save_results("prior_sweep", rows)
 
 

@@ -5,16 +5,15 @@
 96 x 96 centre crops of every third Kodak photo, simulated degradations, the bundled prior,
 fixed seeds. Around 20 steps (zeta is 0 for noise alone, else 0.25) it varies zeta (share of the
 noise added again), strength (trust in the photo) and steps. Writes
-gdp_lite/results/sampler_settings.csv: PSNR in dB, mean over the photos and its difference from the
+gdp_lite/book/results/sampler_settings.csv: PSNR in dB, mean over photos, its difference from the
 default, with the standard error of that paired difference. About 5 minutes on two cores.
 """
 
-import argparse
-
-import numpy as np
 import torch
-from first_restoration import centre_crops
+from common import arguments, kodak, mean_and_error, show
 
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
     BlockAverage,
     BlockAverageSameSize,
@@ -23,9 +22,7 @@ from gdp_lite.degradations import (
     Inpainting,
     random_mask,
 )
-from gdp_lite.metrics import psnr
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.sampler import restore
 
 SIZE = 96
@@ -46,11 +43,8 @@ def tasks(generator):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
-    args = parser.parse_args()
-    crops = [x for _, x in centre_crops(f"{args.shared}/eval/kodak24", SIZE)]
-    x, prior, rows = torch.cat(crops[::3]), load_prior(), []
+    args = arguments(__doc__).parse_args()
+    x, prior, rows = torch.cat(kodak(args.shared, SIZE, every=3)), load_prior(), []
     for task, (degradation, start_sigma) in tasks(torch.Generator().manual_seed(0)).items():
         y = degradation.simulate(x, torch.Generator().manual_seed(1))
 
@@ -67,12 +61,10 @@ def main():
         for name, values in VARIED.items():
             found += [(name, value, score(DEFAULT | {name: value})) for value in values]
         for name, value, scores in found:
-            gap = scores - usual
             row = {"task": task, "setting": name, "value": value, "psnr": float(scores.mean())}
-            row["minus_default"] = float(gap.mean())
-            row["standard_error"] = float(gap.std(ddof=1) / np.sqrt(len(gap)))
+            row["minus_default"], row["standard_error"] = mean_and_error(scores - usual)
             rows.append(row)
-            print(row, flush=True)
+            show(row)
     save_results("sampler_settings", rows)
 
 

@@ -4,18 +4,17 @@
 
 The clean estimate x_{0|t} of 512 x 512 crops of every fourth Kodak photo, from one call on the
 whole crop and from tiles of 256 pixels that share 64 or more; their PSNR against each other in
-dB, mean and least over the photos. Writes gdp_lite/results/tiles.csv. About 4 minutes.
+dB, mean and least over the photos. Writes gdp_lite/book/results/tiles.csv. About 4 minutes.
 """
 
-import argparse
-
 import torch
-from first_restoration import centre_crops
+from common import arguments, kodak, show
 
-from gdp_lite.diffusion import add_noise, predict_x0, to_display, to_model
-from gdp_lite.metrics import psnr
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
+from gdp_lite.diffusion import add_noise, predict_x0
+from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import load_prior
-from gdp_lite.results import save_results
 from gdp_lite.tiling import TiledPrior
 
 TIMES = (10, 50, 100, 200, 300, 600)
@@ -28,13 +27,12 @@ def clean_estimate(prior, x_t, t):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
+    parser = arguments(__doc__)
     parser.add_argument("--prior", help="another prior: folder or hub id")
     args = parser.parse_args()
     whole = load_prior(args.prior)
     tiled, rows = TiledPrior(whole, tile=256, overlap=64), []
-    crops = [x for _, x in centre_crops(f"{args.shared}/eval/kodak24", 512)][::4]
+    crops = kodak(args.shared, 512, every=4)
     for t in TIMES:
         found = []
         for seed, x in enumerate(crops):
@@ -43,7 +41,7 @@ def main():
             pair = clean_estimate(tiled, x_t, t), clean_estimate(whole, x_t, t)
             found.append(float(psnr(*pair)))
         rows.append({"t": t, "agreement": sum(found) / len(found), "least": min(found)})
-        print({k: round(v, 1) for k, v in rows[-1].items()}, flush=True)
+        show(rows[-1])
     save_results("tiles", rows)
 
 

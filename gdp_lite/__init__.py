@@ -1,11 +1,53 @@
 """gdp_lite: restore photos by guided sampling from a diffusion prior.
 
 The package that the book builds, one module per idea, in the book's order: `schedule` and
-`diffusion` (Eqs. 2-5), `mixture` (a prior that is known exactly), `prior`, `train` and `tiling`
-(the network), `degradations` (Eq. 1) with `noise`, `blur`, `resolution`, `occlusion`, `colour`,
-`light` and `jpeg` (each with its Phi, kept in range by `phi`; what one photo tells of it in
-`kernel_search` and `anchors`), `losses` and `perceptual` (Eqs. 8-9), `sampler` (Algorithm 1 and
-its practical form), then `photos`, `tasks`, `cli`.
+`diffusion` (Eqs. 2-5), `prior`, `train` and `tiling` (the network), `degradations` (Eq. 1),
+`estimators` (what one photo tells of Phi), `losses` (Eqs. 8-9), `algorithm` (Algorithm 1) and
+`sampler` (its practical form), then `photos`, `tasks`, `cli`. `gdp_lite.book` holds what the
+chapters alone need. The names below are the public ones; they are imported when they are first
+used, since torch takes seconds.
 """
 
-__version__ = "0.1.0"
+import tomllib
+from importlib import import_module, metadata
+from pathlib import Path
+
+_HOME = {
+    "NoiseSchedule": "schedule",
+    "linear_schedule": "schedule",
+    "cosine_schedule": "schedule",
+    "Denoiser": "prior",
+    "Prior": "prior",
+    "load_prior": "prior",
+    "TiledPrior": "tiling",
+    "Degradation": "degradations",
+    "Compose": "degradations",
+    "algorithm_1": "algorithm",
+    "restore": "sampler",
+    "Restoration": "step",
+    "Step": "step",
+    "POLICY": "policy",
+    "Estimate": "estimators",
+    "read_photo": "photos",
+    "train_prior": "train",
+    "write_photo": "photos",
+}
+__all__ = sorted(_HOME)
+
+
+def _version() -> str:
+    """The version that pyproject.toml states, also in a checkout that is not installed."""
+    try:
+        return metadata.version("gdp-lite")
+    except metadata.PackageNotFoundError:
+        project = Path(__file__).parents[1] / "pyproject.toml"
+        return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+
+
+__version__ = _version()
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gdp_lite' has no attribute {name!r}")
+    return getattr(import_module(f"gdp_lite.{_HOME[name]}"), name)

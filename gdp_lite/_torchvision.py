@@ -9,10 +9,10 @@ Nothing in this project calls a compiled torchvision operator, so the schema is 
 import importlib
 import sys
 
-_kept_alive = []  # a torch.library.Library unregisters its operators when it is collected
+_kept_alive: list = []  # a torch.library.Library unregisters its operators when it is collected
 
 
-def repair_torchvision():
+def repair_torchvision() -> None:
     """Import torchvision; on exactly the error above, define the missing schemas and retry.
 
     Call before the first import of diffusers or lpips. Does nothing where torchvision

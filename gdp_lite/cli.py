@@ -9,6 +9,13 @@ import re
 import sys
 import time
 import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:  # torch takes seconds
+    from torch import Tensor
+
+    from gdp_lite.prior import Prior
 
 MAX_PIXELS = 16_500_000  # of the phone photos at hand the largest has 12.2 million
 WHOLE = 1_350_000  # pixels: up to here the network sees the photo whole, above it in tiles
@@ -21,7 +28,7 @@ TASKS = {
 }
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 2 for the user's errors, 130 for ^C."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -38,11 +45,11 @@ def main(arguments=None):
 class _OneLineParser(argparse.ArgumentParser):
     """Tells what is wrong without the usage text, which would bury it."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise ValueError(f"{' '.join(message.splitlines())} (see {self.prog} --help)")
 
 
-def _parser(with_training):
+def _parser(with_training: bool) -> argparse.ArgumentParser:
     """with_training: whether `train` knows its options; they are in a module that is slow to
     import, and --help or a typing error should not have to wait for it."""
     parser = _OneLineParser(
@@ -109,15 +116,14 @@ def _parser(with_training):
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
-        from gdp_lite.train import add_arguments
-        from gdp_lite.train import train as run_training
+        from gdp_lite.train import add_arguments, run
 
         add_arguments(train)
-        train.set_defaults(run=run_training)
+        train.set_defaults(run=run)
     return parser
 
 
-def _restore(args):
+def _restore(args: argparse.Namespace) -> int:
     if args.task == "inpaint" and args.mask is None:
         raise ValueError("--task inpaint needs --mask: a picture, white where to replace")
     for option, task in (("mask", "inpaint"), ("blur", "deblur"), ("factor", "superres")):
@@ -128,13 +134,13 @@ def _restore(args):
         return _restore_photo(args)
 
 
-def _restore_photo(args):
+def _restore_photo(args: argparse.Namespace) -> int:
     import torch  # only now, as it is slow to import; likewise what follows
 
-    from gdp_lite.degradations import GaussianBlur
     from gdp_lite.photos import check_output, read_mask, read_photo, write_photo
+    from gdp_lite.policy import POLICY
     from gdp_lite.sampler import restore
-    from gdp_lite.tasks import degradation_for, pick_device, steps_for
+    from gdp_lite.tasks import degradation_for, pick_device
 
     photo = read_photo(args.photo, MAX_PIXELS)
     check_output(args.output, args.photo, args.overwrite, photo)
@@ -152,13 +158,11 @@ def _restore_photo(args):
     from gdp_lite.tiling import TiledPrior, count_tiles
 
     height, width = photo.image.shape[-2:]
-    steps = args.steps or steps_for(degradation, photo.lossy)
+    steps = args.steps or POLICY[degradation.kind].steps
     large = height * width > WHOLE
     try:
-        prior = load_prior(args.prior, device)
-        if not args.quiet:
-            tiles = count_tiles(height, width, TILE, OVERLAP) if large else 1
-            prior = _Progress(prior, steps * tiles)
+        tiles = count_tiles(height, width, TILE, OVERLAP) if large else 1
+        prior = _Progress(load_prior(args.prior, device), 0 if args.quiet else steps * tiles)
         result = restore(
             photo.image.to(device),
             degradation.to(device),
@@ -167,7 +171,7 @@ def _restore_photo(args):
             strength=args.strength,
             generator=torch.Generator().manual_seed(args.seed),
         )
-        if not args.quiet and prior.done < prior.calls:  # at low noise some of the steps coincide
+        if prior.done < prior.calls:  # at low noise some of the steps coincide
             _say("")
     except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
         reason = (str(error) or "out of memory").splitlines()[0]
@@ -178,59 +182,61 @@ def _restore_photo(args):
     check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
     write_photo(args.output, restored, photo)
     if not args.quiet:
-        noise, residual = 255 * result.sigma, 255 * float(result.residual)
-        assumed = f"assumed noise {noise:.1f} of 255"
-        if args.task == "deblur" and isinstance(degradation, GaussianBlur):
-            assumed += f" and blur {degradation.width:.1f} pixels"
-        elif args.task == "deblur":
+        if args.task == "deblur" and degradation.noise_only:
             _say("the photo looks sharp: only noise is removed; --blur 1 insists")
-        _say(f"{args.output}: {args.task}, {width} x {height}, {assumed};")
+        _say(f"{args.output}: {args.task}, {width} x {height}, assumed {degradation.describe()};")
+        residual = 255 * float(result.residual)
         _say(f"degraded again, the result differs from the photo by {residual:.1f} of 255")
     return 0
 
 
 class _Progress:
-    """A prior that keeps one line on stderr up to date: its calls, of how many, the time left."""
+    """A denoiser that keeps one line on stderr up to date: calls, of how many, the time left.
 
-    def __init__(self, prior, calls):
+    calls: 0 for silence.
+    """
+
+    def __init__(self, prior: "Prior", calls: int):
         self.prior, self.calls = prior, calls
         self.schedule, self.multiple = prior.schedule, prior.multiple
         self.done, self.began = 0, time.monotonic()
 
-    def eps(self, x_t, t):
-        eps_hat = self.prior.eps(x_t, t)
+    def __call__(self, x: "Tensor", sigma: "float | Tensor") -> "Tensor":
+        x0_hat = self.prior(x, sigma)
         self.done += 1
+        if not self.calls:
+            return x0_hat
         left = (time.monotonic() - self.began) / self.done * (self.calls - self.done)
         end = "\n" if self.done == self.calls else ""
         _say(f"\rnetwork call {self.done:4d} of {self.calls}, {left:4.0f} s left ", end)
-        return eps_hat
+        return x0_hat
 
 
-def _say(text, end="\n"):
+def _say(text: str, end: str = "\n") -> None:
     """Print on stderr. A reader that went away (``2>&1 | head``) does not stop the work."""
     with contextlib.suppress(OSError):
         print(text, end=end, file=sys.stderr, flush=True)
 
 
-def _device(text):
+def _device(text: str) -> str:
     """argparse type: a device that torch may have; whether it has it is seen later."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"must be auto, cpu, cuda, cuda:1 or mps, not {text!r}")
     return text
 
 
-def _number(low, high):
+def _number(low: float, high: float) -> Callable[[str], float]:
     """argparse type: a number from low to high."""
     return _ranged(float, "a number", low, high)
 
 
-def _whole(low, high):
+def _whole(low: int, high: int) -> Callable[[str], float]:
     """argparse type: a whole number from low to high."""
     return _ranged(int, "a whole number", low, high)
 
 
-def _ranged(kind, what, low, high):
-    def parse(text):
+def _ranged(kind: type, what: str, low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
         with contextlib.suppress(ValueError):
             if low <= kind(text) <= high:
                 return kind(text)

@@ -10,25 +10,20 @@ The source prints four of these formulas with a mistake; the docstrings name eac
 """
 
 import torch
+from torch import Tensor
+
+from gdp_lite.schedule import NoiseSchedule
+
+Time = int | Tensor
 
 
-def to_model(image):
-    """Display range [0, 1] -> model range [-1, 1], the range of the diffusion state."""
-    return 2 * image - 1
-
-
-def to_display(image):
-    """Model range [-1, 1] -> display range [0, 1], the range of photos and guidance."""
-    return (image + 1) / 2
-
-
-def add_noise(x0, t, eps, schedule):
+def add_noise(x0: Tensor, t: Time, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
     """x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, for t in 0..T. Eq. (2)."""
     alpha_bar = schedule.alpha_bar[check_time(t, schedule, first=0)]
     return _as(alpha_bar.sqrt(), x0) * x0 + _as((1 - alpha_bar).sqrt(), x0) * eps
 
 
-def predict_x0(x_t, t, eps_hat, schedule):
+def predict_x0(x_t: Tensor, t: Time, eps_hat: Tensor, schedule: NoiseSchedule) -> Tensor:
     """x_{0|t} = (x_t - sqrt(1 - alpha_bar_t) eps_hat) / sqrt(alpha_bar_t). Eq. (5).
 
     Line 3 of the source's algorithm divides by sqrt(alpha_t), without the bar: a misprint.
@@ -37,20 +32,22 @@ def predict_x0(x_t, t, eps_hat, schedule):
     return (x_t - _as((1 - alpha_bar).sqrt(), x_t) * eps_hat) / _as(alpha_bar.sqrt(), x_t)
 
 
-def predict_eps(x_t, t, x0_hat, schedule):
+def predict_eps(x_t: Tensor, t: Time, x0_hat: Tensor, schedule: NoiseSchedule) -> Tensor:
     """The noise that x_t holds if the clean image is x0_hat: Eq. (5) solved for eps_hat."""
     alpha_bar = schedule.alpha_bar[check_time(t, schedule)]
     return (x_t - _as(alpha_bar.sqrt(), x_t) * x0_hat) / _as((1 - alpha_bar).sqrt(), x_t)
 
 
-def posterior_mean_from_eps(x_t, t, eps_hat, schedule):
+def posterior_mean_from_eps(
+    x_t: Tensor, t: Time, eps_hat: Tensor, schedule: NoiseSchedule
+) -> Tensor:
     """mu_t = (x_t - beta_t / sqrt(1 - alpha_bar_t) eps_hat) / sqrt(alpha_t). Eq. (3)."""
     t = check_time(t, schedule)
     alpha, beta, alpha_bar = schedule.alpha[t], schedule.beta[t], schedule.alpha_bar[t]
     return (x_t - _as(beta / (1 - alpha_bar).sqrt(), x_t) * eps_hat) / _as(alpha.sqrt(), x_t)
 
 
-def posterior_mean(x0_hat, x_t, t, schedule):
+def posterior_mean(x0_hat: Tensor, x_t: Tensor, t: Time, schedule: NoiseSchedule) -> Tensor:
     """mu_t through the clean image. Eq. (4), equal to Eq. (3)'s mean when Eq. (5) holds.
 
     mu_t = sqrt(alpha_bar_{t-1}) beta_t / (1 - alpha_bar_t) x0_hat
@@ -66,7 +63,9 @@ def posterior_mean(x0_hat, x_t, t, schedule):
     return _as(of_x0, x_t) * x0_hat + _as(of_xt, x_t) * x_t
 
 
-def guided_mean(x_t, t, eps_hat, gradient, schedule):
+def guided_mean(
+    x_t: Tensor, t: Time, eps_hat: Tensor, gradient: Tensor, schedule: NoiseSchedule
+) -> Tensor:
     """E[x_{t-1} | x_t, y] = mu_t + beta_t / sqrt(alpha_t) gradient. Eq. (6).
 
     gradient: of log p(y | x_t) in x_t, shaped like x_t. Exact for the mean if it and eps_hat are.
@@ -77,7 +76,7 @@ def guided_mean(x_t, t, eps_hat, gradient, schedule):
     return mean + _as(schedule.beta[t] / schedule.alpha[t].sqrt(), x_t) * gradient
 
 
-def posterior_var(t, schedule):
+def posterior_var(t: Time, schedule: NoiseSchedule) -> Tensor:
     """Variance of Eqs. (3) and (4), beta_t (1 - alpha_bar_{t-1}) / (1 - alpha_bar_t); float64.
 
     Zero at t = 1: the last step adds no noise.
@@ -87,7 +86,7 @@ def posterior_var(t, schedule):
     return schedule.beta[t] * (1 - alpha_bar_prev) / (1 - alpha_bar)
 
 
-def posterior_std(t, schedule):
+def posterior_std(t: Time, schedule: NoiseSchedule) -> Tensor:
     """sigma_t of Eqs. (3) and (4): the square root of `posterior_var`; float64.
 
     The source multiplies the noise by the variance itself: a misprint.
@@ -95,17 +94,16 @@ def posterior_std(t, schedule):
     return posterior_var(t, schedule).sqrt()
 
 
-def ancestral_step(x_t, t, eps_hat, noise, schedule):
+def ancestral_step(
+    x_t: Tensor, t: Time, eps_hat: Tensor, noise: Tensor, schedule: NoiseSchedule
+) -> Tensor:
     """x_{t-1} = mu_t + sigma_t noise. Eq. (3); noise is standard normal, shaped like x_t."""
     mean = posterior_mean_from_eps(x_t, t, eps_hat, schedule)
     return mean + _as(posterior_std(t, schedule), x_t) * noise
 
 
-def check_time(t, schedule, first=1):
-    """t as an int64 tensor on the CPU, where the schedule is.
-
-    Raises ValueError for anything but whole numbers in first..T.
-    """
+def check_time(t: Time, schedule: NoiseSchedule, first: int = 1) -> Tensor:
+    """t as int64 on the CPU, where the schedule is; ValueError for all but integers first..T."""
     t = torch.as_tensor(t).cpu()
     if t.is_floating_point() or t.ndim > 1:
         raise ValueError("t must be an int or an integer tensor of shape (B,)")
@@ -114,7 +112,7 @@ def check_time(t, schedule, first=1):
     return t.long()
 
 
-def _as(coefficient, image):
+def _as(coefficient: Tensor, image: Tensor) -> Tensor:
     """Coefficient of shape () or (B,), shaped to multiply `image` and of its type and device."""
     coefficient = coefficient.to(image)
     return coefficient.reshape(-1, *[1] * (image.ndim - 1)) if coefficient.ndim else coefficient

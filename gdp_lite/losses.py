@@ -5,15 +5,26 @@ means: Eq. (9) writes a squared norm and calls it an MSE, and the two differ by 
 3 h w, which is then hidden in the gradient step s.
 """
 
+from collections.abc import Callable
 
-def fidelity_loss(y, y_hat):
+from torch import Tensor
+
+
+def fidelity_loss(y: Tensor, y_hat: Tensor) -> Tensor:
     """||y - F_Phi(x_{0|t})||^2, summed over everything. Eq. (9); y_hat is F_Phi(x_{0|t})."""
     if y.shape != y_hat.shape:
         raise ValueError(f"y is {tuple(y.shape)} and F(x) is {tuple(y_hat.shape)}")
     return (y - y_hat).square().sum()
 
 
-def total_loss(y, x0_hat, degradation, lambda1=1.0, lambda2=0.0, perceptual=None):
+def total_loss(
+    y: Tensor,
+    x0_hat: Tensor,
+    degradation: Callable[[Tensor], Tensor],
+    lambda1: float = 1.0,
+    lambda2: float = 0.0,
+    perceptual: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
     """lambda1 * fidelity(y, F_Phi(x0_hat)) + lambda2 * perceptual(x0_hat). Eq. (8).
 
     perceptual: a function of an image that returns a scalar, or None.

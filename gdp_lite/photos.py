@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
+from torch import Tensor
 
-from gdp_lite.capture import from_uint8, to_uint8
+from gdp_lite.image import from_uint8, to_uint8
 
 # EXIF orientation -> what turns the stored picture upright, and what turns it back.
 _UPRIGHT = {
@@ -29,7 +30,7 @@ _UPRIGHT = {
     8: (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270),
 }
 _ORIENTATION_TAG = 0x0112
-_WRITERS = {
+_WRITERS: dict[str, tuple[str, dict]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".png": ("PNG", {}),
@@ -44,30 +45,67 @@ _EXIF_PREFIX = b"Exif\0\0"  # JPEG needs it; the others' plugins take it away wh
 
 
 class PhotoError(ValueError):
-    """A file that cannot be read, used or written; the message is one line for the user."""
+    """A file that cannot be read, used or written; the message is one line for the user.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_photo("nowhere.jpg")
+    ... except PhotoError as error:
+    ...     print(error)
+    nowhere.jpg does not exist
+    """
 
 
 @dataclass
 class Photo:
     """An upright picture and what else its file said.
 
-    image: (1, 3, H, W) float32 in [0, 1], as encoded (no colour profile is applied).
-    orientation: the EXIF tag, 1..8. grey: whether the file had a single channel.
-    lossy: whether its format is one that may lose detail, JPEG or WebP.
-    metadata: keyword arguments for Pillow's ``save``: exif, icc_profile, xmp, dpi, comment.
+    Parameters
+    ----------
+    image : (1, 3, H, W) float32 in [0, 1], as encoded (no colour profile is applied).
+    orientation : the EXIF tag, 1..8.
+    grey : whether the file had a single channel.
+    metadata : keyword arguments for Pillow's ``save``: exif, icc_profile, xmp, dpi, comment.
+    lossy : whether its format is one that may lose detail, JPEG or WebP.
+
+    Examples
+    --------
+    >>> Photo(torch.zeros(1, 3, 4, 6)).orientation
+    1
     """
 
-    image: torch.Tensor
+    image: Tensor
     orientation: int = 1
     grey: bool = False
     metadata: dict = field(default_factory=dict)
     lossy: bool = False
 
 
-def read_photo(path, max_pixels=None):
-    """Read a photo, upright. Raises `PhotoError` for anything that is no plain photo.
+def read_photo(path: str | Path, max_pixels: int | None = None) -> Photo:
+    """Read a photo, upright.
 
-    max_pixels: refuse larger ones before decoding them.
+    Parameters
+    ----------
+    path : a JPEG, PNG or WebP.
+    max_pixels : refuse larger ones before decoding them.
+
+    Returns
+    -------
+    A `Photo`.
+
+    Raises
+    ------
+    PhotoError : for anything that is no plain photo; the message is one line for the user.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (6, 4), 51).save(f"{folder}/grey.png")
+    ...     photo = read_photo(f"{folder}/grey.png")
+    >>> photo.image.shape, photo.grey, round(float(photo.image.mean()), 2)
+    (torch.Size([1, 3, 4, 6]), True, 0.2)
     """
     with _open(path) as picture:
         width, height = picture.size
@@ -80,14 +118,38 @@ def read_photo(path, max_pixels=None):
         metadata = _metadata(picture.info)  # after decoding: a PNG may hold EXIF at its end
         grey, lossy = picture.mode in ("L", "1", "LA"), picture.format != "PNG"
     orientation = _orientation(metadata)
-    return Photo(from_uint8(_turn_upright(rgb, orientation)), orientation, grey, metadata, lossy)
+    return Photo(
+        from_uint8(np.asarray(_turn_upright(rgb, orientation))), orientation, grey, metadata, lossy
+    )
 
 
-def read_mask(path, photo):
-    """Read a mask for `photo`: white where pixels are to be replaced. (H, W), 1 = kept.
+def read_mask(path: str | Path, photo: Photo) -> Tensor:
+    """Read a mask for a photo: white where pixels are to be replaced.
 
-    The mask has the photo's size as a viewer shows it (upright); a picture of the photo as
-    stored on disk is turned like the photo. Anything else raises `PhotoError`.
+    Parameters
+    ----------
+    path : a JPEG, PNG or WebP of the photo's size as a viewer shows it (upright); a picture of
+        the photo as stored on disk is turned like the photo.
+    photo : the photo.
+
+    Returns
+    -------
+    (H, W), 1 = kept, 0 = to be replaced.
+
+    Raises
+    ------
+    PhotoError : for another size, and a mask that is all black or all white.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     picture = Image.new("L", (6, 4))
+    ...     picture.putpixel((5, 0), 255)
+    ...     picture.save(f"{folder}/mask.png")
+    ...     mask = read_mask(f"{folder}/mask.png", Photo(torch.zeros(1, 3, 4, 6)))
+    >>> mask[0]
+    tensor([1., 1., 1., 1., 1., 0.])
     """
     height, width = photo.image.shape[-2:]
     with _open(path) as picture:
@@ -107,11 +169,25 @@ def read_mask(path, photo):
     return keep
 
 
-def check_output(path, source, overwrite=False, photo=None):
-    """Raise `PhotoError` where `path` cannot or must not be written. Call before the work.
+def check_output(
+    path: str | Path, source: str | Path, overwrite: bool = False, photo: Photo | None = None
+) -> None:
+    """Whether a photo can be written there. Call before the work.
 
-    source: the file that was read. photo: what it held, to see whether the format at `path`
-    can hold it too.
+    Parameters
+    ----------
+    path : the file to be written.
+    source : the file that was read.
+    overwrite : whether an existing file may be replaced.
+    photo : what was read, to see whether the format at `path` can hold it too.
+
+    Raises
+    ------
+    PhotoError : where `path` cannot or must not be written.
+
+    Examples
+    --------
+    >>> check_output("restored.jpg", "photo.jpg")
     """
     path = Path(path)
     if path.suffix.lower() not in _WRITERS:
@@ -131,10 +207,29 @@ def check_output(path, source, overwrite=False, photo=None):
         _encode(path, photo.image, photo)
 
 
-def write_photo(path, image, photo):
-    """Write `image`, (1, 3, H, W) in [0, 1], the way `photo` was: turned back, same metadata.
+def write_photo(path: str | Path, image: Tensor, photo: Photo) -> None:
+    """Write an image the way a photo was: turned back, same metadata.
 
-    Values are clipped and rounded to 8 bits. The file appears only when it is complete.
+    The file appears only when it is complete.
+
+    Parameters
+    ----------
+    path : ends in .jpg, .jpeg, .png or .webp, which says the format.
+    image : (1, 3, H, W), display range; clipped and rounded to 8 bits.
+    photo : what `read_photo` gave; ValueError where the image has another size.
+
+    Raises
+    ------
+    PhotoError : where it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> image = torch.full((1, 3, 4, 6), 0.2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_photo(f"{folder}/dark.png", image, Photo(image, orientation=6))
+    ...     Image.open(f"{folder}/dark.png").size  # as stored on disk
+    (4, 6)
     """
     if image.shape != photo.image.shape:
         raise ValueError(f"{tuple(image.shape)} is not the photo's {tuple(photo.image.shape)}")
@@ -150,7 +245,7 @@ def write_photo(path, image, photo):
         part.unlink(missing_ok=True)
 
 
-def _open(path):
+def _open(path: str | Path) -> Image.Image:
     """The picture at `path`, its size known but not yet decoded."""
     try:
         return Image.open(path, formats=("JPEG", "PNG", "WEBP"))
@@ -161,15 +256,15 @@ def _open(path):
     except PermissionError as error:
         raise PhotoError(f"{path} may not be read") from error
     except Image.DecompressionBombError as error:
-        limit = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise PhotoError(f"{path} has more than {limit:.0f} megapixels: scale it down") from error
     except Exception as error:  # Pillow raises almost anything where a file's head is damaged
         raise PhotoError(f"{path} is no readable JPEG, PNG or WebP picture") from error
 
 
-def _decode(picture, path, mode):
+def _decode(picture: Image.Image, path: str | Path, mode: str) -> Image.Image:
     """The pixels of an opened picture in `mode`, for pictures that lose nothing by that."""
-    if picture.mode == "CMYK" or any(";16" in str(tile) for tile in picture.tile):
+    if picture.mode == "CMYK" or any(";16" in str(tile) for tile in getattr(picture, "tile", ())):
         kind = "CMYK" if picture.mode == "CMYK" else "16-bit"
         raise PhotoError(f"{path} is a {kind} picture: convert it to 8-bit RGB first")
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
@@ -185,11 +280,11 @@ def _decode(picture, path, mode):
     return pixels
 
 
-def _least_alpha(picture):
-    return picture.convert("RGBA").getextrema()[3][0]
+def _least_alpha(picture: Image.Image) -> float:
+    return np.asarray(picture.convert("RGBA").getchannel("A")).min()
 
 
-def _metadata(info):
+def _metadata(info: dict) -> dict:
     """What Pillow's `info` says besides the pixels, as keyword arguments for ``save``."""
     if "exif" not in info and "Raw profile type exif" in info:  # PNGs by GIMP and ImageMagick
         with contextlib.suppress(ValueError):  # no hexadecimal number
@@ -205,28 +300,28 @@ def _metadata(info):
     return metadata
 
 
-def _orientation(metadata):
+def _orientation(metadata: dict) -> int:
     """The EXIF orientation, 1..8; 1 where there is none that can be read."""
     tags = Image.Exif()
     try:
         tags.load(metadata.get("exif", b""))
-        orientation = tags.get(_ORIENTATION_TAG)
+        orientation = tags.get(_ORIENTATION_TAG, 1)
     except Exception:  # a broken block says nothing to a viewer either; it is kept as it is
         return 1
     return int(orientation) if orientation in range(1, 9) else 1
 
 
-def _turn_upright(picture, orientation):
+def _turn_upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture.transpose(_UPRIGHT[orientation][0]) if orientation != 1 else picture
 
 
-def _wrong_size(path, size, wanted):
+def _wrong_size(path: str | Path, size: tuple, wanted: tuple) -> PhotoError:
     return PhotoError(
         f"the mask {path} is {size[0]} x {size[1]}, the photo {wanted[0]} x {wanted[1]}"
     )
 
 
-def _encode(path, image, photo):
+def _encode(path: Path, image: Tensor, photo: Photo) -> bytes:
     """The bytes of the file that `write_photo` writes; the format follows from path's name."""
     picture = Image.fromarray(to_uint8(image))
     if photo.grey:

@@ -6,62 +6,133 @@ tables are float32; the schedule here is computed again from the configuration i
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol, Self
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.diffusion import check_time
+from gdp_lite.diffusion import check_time, predict_x0
+from gdp_lite.image import to_display, to_model
 from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
 
 BUNDLED = Path(__file__).parent / "models" / "photo-patches"
 
 
-class Prior:
-    """An unconditional diffusion model and its schedule.
+class Denoiser(Protocol):
+    """E[x_0 | x_0 + sigma n = x], what the practical sampler asks of a prior.
 
-    unet: a `diffusers.UNet2DModel`, or any module called as ``unet(x, t_index)`` that
-        returns an object with ``.sample``: the predicted noise.
-        The network is set to inference in place: no dropout, no gradients for its weights.
-    schedule: the `NoiseSchedule` it was trained with.
-    multiple: inputs are padded (reflected) to a multiple of this before the network sees
-        them, and its output is cropped back, so every size from 1 pixel up works.
+    x: (B, 3, H, W), display range; sigma: standard deviation of the noise, a float or (B,);
+    returns an image shaped like x. EDM's net, k-diffusion's model and deepinv's denoisers are
+    such functions. Where it has a ``schedule``, the sampler visits that one's levels.
+
+    Examples
+    --------
+    >>> def towards_grey(x, sigma):  # is one
+    ...     return 0.5 + (x - 0.5) / (1 + 4 * sigma)
     """
 
-    def __init__(self, unet, schedule, multiple=1):
+    def __call__(self, x: Tensor, sigma: float | Tensor, /) -> Tensor: ...
+
+
+class NoisePredictor(Protocol):
+    """G_Theta(x_t, t) and its schedule, what Algorithm 1 asks of a prior; model range."""
+
+    schedule: NoiseSchedule
+
+    def eps(self, x_t: Tensor, t: int, /) -> Tensor: ...
+
+
+def schedule_of(denoiser: Denoiser) -> NoiseSchedule:
+    """The denoiser's own schedule; the linear one where it has none."""
+    return getattr(denoiser, "schedule", None) or linear_schedule()
+
+
+class Prior:
+    """An unconditional diffusion model and its schedule: a `Denoiser` and a `NoisePredictor`.
+
+    Parameters
+    ----------
+    unet : a `diffusers.UNet2DModel`, or any module called as ``unet(x, t_index)`` that returns an
+        object with ``.sample``, the predicted noise. It is set to inference in place: no dropout,
+        no gradients for its weights.
+    schedule : the `NoiseSchedule` it was trained with.
+    multiple : inputs are padded (reflected) to a multiple of this before the network sees them,
+        and its output is cropped back, so every size from 1 pixel up works.
+
+    Examples
+    --------
+    >>> prior = load_prior()
+    >>> prior.schedule.T, prior.multiple
+    (1000, 8)
+    """
+
+    def __init__(self, unet: torch.nn.Module, schedule: NoiseSchedule, multiple: int = 1):
         # Channels last in memory: the same numbers up to rounding, a quarter less time on a CPU.
-        self.unet = unet.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.unet = unet.eval().requires_grad_(False)
+        self.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.schedule = schedule
         self.multiple = multiple
 
-    def to(self, device):
+    def to(self, device: str | torch.device) -> Self:
         """Move the network; returns the prior itself."""
         self.unet.to(device)
         return self
 
-    def eps(self, x_t, t):
+    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+        """E[x_0 | x_0 + sigma n = x], (B, 3, H, W), display range: Eq. (5).
+
+        sigma: a float or (B,), display range; the network is told the schedule's nearest level,
+        which for one of `NoiseSchedule.sigma_bar` is that level itself.
+        """
+        t = self.schedule.nearest_t(sigma)
+        alpha_bar = self.schedule.alpha_bar[t].to(x).reshape(-1, 1, 1, 1)
+        x_t = alpha_bar.sqrt() * to_model(x)
+        return to_display(predict_x0(x_t, t, self.eps(x_t, t), self.schedule))
+
+    def eps(self, x_t: Tensor, t: int | Tensor) -> Tensor:
         """G_Theta(x_t, t): the predicted noise, shaped like x_t and in its precision.
 
         x_t: (B, 3, H, W), model range. t: int in 1..T, or an int64 tensor of shape (B,).
         Differentiable in x_t; wrap the call in ``torch.no_grad()`` where that is not needed.
         """
-        t = check_time(t, self.schedule).to(x_t.device)
+        times = check_time(t, self.schedule).to(x_t.device)
         height, width = x_t.shape[-2:]
         padded = _pad(x_t, -height % self.multiple, -width % self.multiple)
         dtype = next((p.dtype for p in self.unet.parameters()), x_t.dtype)
         padded = padded.to(dtype).contiguous(memory_format=torch.channels_last)
-        eps_hat = self.unet(padded, t.expand(len(x_t)) - 1).sample
+        eps_hat = self.unet(padded, times.expand(len(x_t)) - 1).sample
         return eps_hat[..., :height, :width].to(x_t)
 
 
-def load_prior(path=None, device="cpu"):
+def load_prior(path: str | Path | None = None, device: str = "cpu") -> Prior:
     """Load a diffusers DDPM: the bundled one, a local folder or a hub id.
 
-    path: None for the bundled photo prior; a folder in diffusers' layout (with
-        ``unet/`` and ``scheduler/`` inside, or with both in one place); or the id of an
-        unconditional pixel-space pipeline, such as ``google/ddpm-celebahq-256``.
-    Returns a `Prior` in float32. Raises ValueError, in one line, where there is none.
+    Parameters
+    ----------
+    path : None for the bundled photo prior; a folder in diffusers' layout (with ``unet/`` and
+        ``scheduler/`` inside, or with both in one place); or the id of an unconditional
+        pixel-space pipeline, such as ``google/ddpm-celebahq-256``.
+    device : where the network goes.
+
+    Returns
+    -------
+    A `Prior`, in float32.
+
+    Raises
+    ------
+    ValueError : in one line, where there is none.
+
+    Examples
+    --------
+    >>> prior = load_prior()
+    >>> with torch.no_grad():
+    ...     clean = prior(0.5 * torch.ones(1, 3, 16, 16), 0.1)
+    >>> clean.shape
+    torch.Size([1, 3, 16, 16])
     """
     repair_torchvision()
     from diffusers import DDPMScheduler, UNet2DModel
@@ -85,7 +156,7 @@ def load_prior(path=None, device="cpu"):
     return Prior(unet.to(device), schedule, multiple)
 
 
-def schedule_from_config(config):
+def schedule_from_config(config: Mapping) -> NoiseSchedule:
     """The `NoiseSchedule`, in float64, that a diffusers scheduler's configuration describes.
 
     config: a mapping with diffusers' keys (``beta_schedule``, ``num_train_timesteps`` ...).
@@ -98,7 +169,7 @@ def schedule_from_config(config):
     if config.get("trained_betas") is not None:
         return NoiseSchedule.from_betas(config["trained_betas"])
     T, kind = config["num_train_timesteps"], config["beta_schedule"]
-    start, end = config.get("beta_start"), config.get("beta_end")
+    start, end = config.get("beta_start", 1e-4), config.get("beta_end", 0.02)
     if kind == "linear":
         return linear_schedule(T, start, end)
     if kind == "scaled_linear":
@@ -109,7 +180,7 @@ def schedule_from_config(config):
     raise ValueError(f"noise schedule {kind!r} is not known")
 
 
-def save_pipeline(unet, folder, schedule):
+def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSchedule) -> None:
     """Write unet and its linear schedule as a diffusers `DDPMPipeline` folder, weights in fp16.
 
     The weights lie under the plain file name, so they load back as float32 without a
@@ -131,7 +202,7 @@ def save_pipeline(unet, folder, schedule):
     config.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
 
-def _pad(image, bottom, right):
+def _pad(image: Tensor, bottom: int, right: int) -> Tensor:
     """Mirror the image at its lower and right edge; repeated where it is smaller than that."""
     while bottom or right:
         height, width = image.shape[-2:]

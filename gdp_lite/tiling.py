@@ -4,48 +4,65 @@ Introduced in the chapter on the network. Memory then depends on the tile, not o
 """
 
 import torch
+from torch import Tensor
+
+from gdp_lite.prior import Denoiser, schedule_of
 
 
 class TiledPrior:
-    """Has what a sampler needs of a `gdp_lite.prior.Prior`, ``schedule`` and ``eps``, in tiles.
+    """A `Denoiser` that calls another one on each tile.
 
-    prior: the `Prior` that is called on each tile.
-    tile: side of a tile in pixels, a multiple of ``prior.multiple``.
-    overlap: pixels that neighbouring tiles share at least, fewer than ``tile``.
     Predictions are blended with weights that fall linearly to the edge of a tile. They are not
-    quite those of one call on the whole image: the network's normalisation sees the tile
-    only. benchmarks/tiles.py measures by how much.
+    quite those of one call on the whole image: the network's normalisation sees the tile only.
+    benchmarks/tiles.py measures by how much.
+
+    Parameters
+    ----------
+    denoiser : the one that is called.
+    tile : side of a tile in pixels, a multiple of the denoiser's ``multiple``, where it has one.
+    overlap : pixels that neighbouring tiles share at least, fewer than ``tile``.
+
+    Raises
+    ------
+    ValueError : for another tile or overlap.
+
+    Examples
+    --------
+    >>> half = TiledPrior(lambda x, sigma: x / 2, tile=64, overlap=16)
+    >>> half(torch.ones(1, 3, 100, 100), 0.1).unique()
+    tensor([0.5000])
     """
 
-    def __init__(self, prior, tile=256, overlap=64):
-        if tile % prior.multiple or not 0 <= overlap < tile:
-            raise ValueError(f"tile must be a multiple of {prior.multiple}, overlap in 0..tile - 1")
-        self.prior, self.tile, self.overlap = prior, tile, overlap
-        self.schedule, self.multiple = prior.schedule, prior.multiple
+    def __init__(self, denoiser: Denoiser, tile: int = 256, overlap: int = 64):
+        multiple = getattr(denoiser, "multiple", 1)
+        if tile % multiple or not 0 <= overlap < tile:
+            raise ValueError(f"tile must be a multiple of {multiple}, overlap in 0..tile - 1")
+        self.denoiser, self.tile, self.overlap = denoiser, tile, overlap
+        self.schedule = schedule_of(denoiser)
 
-    def eps(self, x_t, t):
-        """G_Theta(x_t, t), shaped like x_t: (B, 3, H, W), model range. See `Prior.eps`."""
-        height, width = x_t.shape[-2:]
+    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+        """E[x_0 | x_0 + sigma n = x], (B, 3, H, W), display range."""
+        height, width = x.shape[-2:]
         rows, columns = (_starts(n, self.tile, self.overlap) for n in (height, width))
         if len(rows) * len(columns) == 1:
-            return self.prior.eps(x_t, t)
-        total, weights = torch.zeros_like(x_t), x_t.new_zeros(height, width)
+            return self.denoiser(x, sigma)
+        total, weights = torch.zeros_like(x), x.new_zeros(height, width)
         for top in rows:
             for left in columns:
                 place = (..., slice(top, top + self.tile), slice(left, left + self.tile))
-                eps_hat = self.prior.eps(x_t[place], t)
-                weight = _ramp(eps_hat.shape[-2], x_t)[:, None] * _ramp(eps_hat.shape[-1], x_t)
-                total[place] += weight * eps_hat
-                weights[place] += weight
+                x0_hat = self.denoiser(x[place], sigma)
+                weight = _ramp(x0_hat.shape[-2], x)[:, None] * _ramp(x0_hat.shape[-1], x)
+                total[place] += weight * x0_hat
+                weights[place[1:]] += weight
         return total / weights
 
 
-def count_tiles(height, width, tile=256, overlap=64):
+def count_tiles(height: int, width: int, tile: int = 256, overlap: int = 64) -> int:
     """How often `TiledPrior` calls the network for an image of height x width pixels."""
     return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap))
 
 
-def _starts(length, tile, overlap):
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
     """First pixels of the fewest evenly spread tiles that share `overlap` pixels or more."""
     if length <= tile:
         return [0]
@@ -53,7 +70,7 @@ def _starts(length, tile, overlap):
     return [round(i * (length - tile) / (count - 1)) for i in range(count)]
 
 
-def _ramp(length, like):
+def _ramp(length: int, like: Tensor) -> Tensor:
     """Weights 1, 2, ... up to the middle and down again."""
     place = torch.arange(length, device=like.device, dtype=like.dtype)
     return torch.minimum(place + 1, length - place)

@@ -2,38 +2,40 @@
 
     python -m gdp_lite train --photos FOLDER --out RUN [--minutes 90]
 
-The same command on two CPU cores and on a CUDA device (all photos in its memory); in bf16 where
-the device computes in it.
-It stops by the clock, or after --steps; the learning rate is annealed to zero by then.
-RUN/state.pt holds everything needed to continue: the same command again resumes, also
-after a kill. RUN/prior is the diffusers folder with the averaged weights (fp16), written
-at every checkpoint, and RUN/log.csv the loss curve.
+and `train_prior`, which this command calls. The same on two CPU cores and on a CUDA device (all
+photos in its memory); in bf16 where the device computes in it.
 """
 
 import argparse
 import copy
 import csv
+import inspect
 import math
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.diffusion import add_noise, to_model
+from gdp_lite.diffusion import add_noise
+from gdp_lite.image import to_model
 from gdp_lite.prior import load_prior, save_pipeline
-from gdp_lite.schedule import linear_schedule
+from gdp_lite.schedule import NoiseSchedule, linear_schedule
 from gdp_lite.tasks import pick_device
 
 CHANNELS = (32, 64, 128, 128)  # what learns most in an hour or two on a CPU
 PHOTO_TYPES = {".jpg", ".jpeg", ".png", ".webp", ".avif"}
 
 
-def build_unet(channels=CHANNELS, layers=1):
+def build_unet(channels: Sequence[int] = CHANNELS, layers: int = 1) -> torch.nn.Module:
     """An attention-free `diffusers.UNet2DModel` that predicts the noise of RGB images.
 
     channels: width at each resolution, from full resolution downwards, multiples of 8.
@@ -44,7 +46,7 @@ def build_unet(channels=CHANNELS, layers=1):
 
     unet = UNet2DModel(
         sample_size=64,  # only a default for unconditional samples: it runs at any size
-        block_out_channels=channels,
+        block_out_channels=tuple(channels),
         layers_per_block=layers,
         down_block_types=("DownBlock2D",) * len(channels),
         up_block_types=("UpBlock2D",) * len(channels),
@@ -64,7 +66,7 @@ class Photos:
     these share its probability.
     """
 
-    def __init__(self, folder, smallest, device="cpu"):
+    def __init__(self, folder: str | Path, smallest: int, device: str | torch.device = "cpu"):
         paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PHOTO_TYPES)
         pixels, sizes, kept = [], [], []
         for path in paths:
@@ -81,7 +83,7 @@ class Photos:
         self.starts = counts.cumsum(0) - counts
         self.weights = torch.tensor(_weights(folder, kept), device=device)
 
-    def crops(self, count, size, generator, zoom=1.0):
+    def crops(self, count: int, size: int, generator: torch.Generator, zoom: float = 1.0) -> Tensor:
         """(count, 3, size, size) float32 crops in [0, 1], half of them mirrored.
 
         zoom: crops of round(size * zoom) pixels are shrunk to `size` (antialiased): the same
@@ -105,7 +107,7 @@ class Photos:
         return functional.interpolate(crops, (shrunk, shrunk), mode="bilinear", antialias=True)
 
 
-def _weights(folder, paths):
+def _weights(folder: str | Path, paths: Sequence[Path]) -> list[float]:
     """One probability weight a photo: 1 / (number of views of the same original)."""
     table = Path(folder).parent / "SOURCES.csv"
     if not table.is_file():
@@ -120,7 +122,13 @@ def _weights(folder, paths):
     return [1.0 / views[original[p.name]] if p.name in original else 1.0 for p in paths]
 
 
-def draw_times(count, T, power, generator, device="cpu"):
+def draw_times(
+    count: int,
+    T: int,
+    power: float,
+    generator: torch.Generator,
+    device: str | torch.device = "cpu",
+) -> Tensor:
     """Times 1 + floor(T u^power), u uniform: power > 1 spends more of the training on low noise.
 
     Restoration runs mostly at low noise; power = 1 is the uniform choice of Ho et al. 2020.
@@ -129,172 +137,262 @@ def draw_times(count, T, power, generator, device="cpu"):
     return 1 + (T * u**power).long().clamp(max=T - 1)
 
 
-def noise_loss(unet, x0, t, eps, schedule):
+def noise_loss(
+    unet: Callable[..., Any], x0: Tensor, t: Tensor, eps: Tensor, schedule: NoiseSchedule
+) -> Tensor:
     """Mean of ||eps - G(x_t, t)||^2 over batch and pixels: the simple loss of Ho et al. 2020."""
     x_t = add_noise(x0, t, eps, schedule)
     return (unet(x_t, t - 1).sample.float() - eps).square().mean()  # diffusers counts from 0
 
 
 @torch.no_grad()
-def update_average(average, unet, step, longest=1000):
+def update_average(
+    average: torch.nn.Module, unet: torch.nn.Module, step: int, longest: int = 1000
+) -> None:
     """Exponential moving average of the weights, over about `longest` steps once under way."""
     decay = min(1 - 1 / longest, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(average.parameters()), list(unet.parameters()), 1 - decay)
 
 
-def annealed(progress, warm=0.02):
+def annealed(progress: float, warm: float = 0.02) -> float:
     """Learning-rate factor at `progress` in [0, 1] of the training: a short rise, then a cosine."""
     return min(progress / warm, 1) * 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
 
 
-def train(args):
-    """Run the training described by the command line's `args`; see `add_arguments`.
+def train_prior(
+    photos: str | Path,
+    out: str | Path,
+    *,
+    val: str | Path | None = None,
+    start: str | Path | None = None,
+    minutes: float = 90,
+    steps: int | None = None,
+    channels: Sequence[int] | None = None,
+    layers: int | None = None,
+    crops: Sequence[int] = (48, 64, 96),
+    zooms: Sequence[float] = (1.0,),
+    pixels: int | None = None,
+    lr: float = 1e-3,
+    time_power: float = 2.0,
+    every: float = 300,
+    compile: bool = False,
+    threads: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> Path:
+    """Train a prior on a folder of photos.
 
-    Raises ValueError, in one line, for options that cannot work. Returns the exit code 0.
+    It stops by the clock, or after `steps`; the learning rate is annealed to zero by then. At every
+    checkpoint ``out`` gets ``state.pt``, everything needed to continue (the same call again
+    resumes, also after a kill); ``prior``, a diffusers folder with the averaged weights in fp16;
+    and another line of ``log.csv``, the loss curve, which is printed as well.
+
+    Parameters
+    ----------
+    photos, val : folders of photos to train on, and for a validation loss, which is optional.
+    out : folder of the run; resumed if it exists.
+    start : prior whose weights to begin with, instead of random ones: folder or hub id.
+    minutes, steps : length, resumed time included; in steps where they are given.
+    channels, layers : width at each resolution, multiples of 8, and residual blocks there; as in
+        `start`, else `CHANNELS` and 1.
+    crops, zooms : sides of the crops in pixels, and how many times larger, 1 or more, they are
+        taken and shrunk; one of each is drawn for every step.
+    pixels : in a batch; 24,576, on CUDA 786,432.
+    lr : highest learning rate.
+    time_power : t = T u^power, u uniform, see `draw_times`.
+    every : seconds between checkpoints.
+    compile : fuse operations with torch.compile: minutes to begin with, then faster on CUDA.
+    threads : of the CPU, for the whole process; all of them by default.
+    seed : of the weights, the crops and the noise; torch's global generator is seeded with it.
+    device : as torch names it; CUDA where there is one, else the CPU.
+
+    Returns
+    -------
+    The folder of the prior, which `load_prior` loads.
+
+    Raises
+    ------
+    ValueError : in one line, for arguments that cannot work.
     """
-    start = load_prior(args.start).unet if args.start else None
-    args.channels = args.channels or list(start.config.block_out_channels if start else CHANNELS)
-    args.layers = args.layers or (start.config.layers_per_block if start else 1)
-    _check_options(args)
-    device = torch.device(pick_device(args.device))
-    pixels = args.pixels or (786_432 if device.type == "cuda" else 24_576)
-    # Where a CPU has the instructions, bf16 takes a third more photos a minute.
-    bf16 = device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
-    torch.manual_seed(args.seed)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    schedule = linear_schedule()
-    photos = Photos(args.photos, round(max(args.crops) * max(args.zooms)), device)
-    unet = build_unet(tuple(args.channels), args.layers)
-    if start:
-        _copy_weights(start, unet, args)
-    unet = unet.to(device, memory_format=torch.channels_last)
-    average = copy.deepcopy(unet).requires_grad_(False)
-    # One compilation for every crop size.
-    network = torch.compile(unet, dynamic=False) if args.compile else unet
-    torch.backends.cudnn.benchmark = True  # crops have few sizes: time the algorithms once
-    optimiser = torch.optim.AdamW(
-        unet.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0, fused=True
-    )
-    generator = torch.Generator(device).manual_seed(args.seed)
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    step, spent = 0, 0.0
-    if (out / "state.pt").exists():
-        state = torch.load(out / "state.pt", map_location=device, weights_only=True)
-        if state["network"] != _network(args):
-            raise ValueError(f"{out} holds another network than {_network(args)}")
-        unet.load_state_dict(state["unet"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        generator.set_state(state["generator"].cpu())
-        step, spent = state["step"], state["spent"]
-        print(f"resumed at step {step}, {spent / 60:.1f} minutes trained", flush=True)
-    validation = _validation_set(args, schedule, device)
-    losses, saved = [], time.monotonic()
-    began = saved - spent
-    progress = _progress(args, step, spent)
-    while progress < 1:
-        # Seeded by the step, so that a resumed run draws what an unbroken one would.
-        draw = np.random.default_rng((args.seed, step))
-        size, zoom = int(draw.choice(args.crops)), float(draw.choice(args.zooms))
-        count = max(1, round(pixels / size**2))
-        x0 = to_model(photos.crops(count, size, generator, zoom))
-        x0 = x0.contiguous(memory_format=torch.channels_last)
-        t = draw_times(count, schedule.T, args.time_power, generator, device)
-        eps = torch.randn(x0.shape, generator=generator, device=device)
-        eps = eps.contiguous(memory_format=torch.channels_last)
-        for group in optimiser.param_groups:
-            group["lr"] = args.lr * annealed(progress)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = noise_loss(network, x0, t, eps, schedule)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        step += 1
-        update_average(average, unet, step)
-        losses.append(loss.detach())
-        now = time.monotonic()
-        progress = _progress(args, step, now - began)
-        if now - saved > args.every or progress >= 1:
-            spent = now - began
-            _checkpoint(
-                out,
-                {
-                    "network": _network(args),
-                    "unet": unet.state_dict(),
-                    "average": average.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "generator": generator.get_state(),
-                    "step": step,
-                    "spent": spent,
-                },
-            )
-            _report(out, average, validation, schedule, step, spent, losses)
-            losses, saved = [], time.monotonic()
-    return 0
-
-
-def _check_options(args):
-    multiple = 2 ** (len(args.channels) - 1)
-    if any(size < multiple or size % multiple for size in args.crops):
-        raise ValueError(f"--crops must be multiples of {multiple} for {len(args.channels)} levels")
-    if any(width < 8 or width % 8 for width in args.channels):
-        raise ValueError("--channels must be multiples of 8")
-    if min(args.zooms) < 1:
-        raise ValueError("--zooms must be 1 or more: photos are shrunk, never enlarged")
-    for name in ("minutes", "steps", "layers", "pixels", "lr", "time_power", "threads"):
-        value = getattr(args, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"--{name.replace('_', '-')} must be above 0, not {value}")
-    for folder in (args.photos, args.val):
+    initial: Any = load_prior(start).unet if start else None
+    widths = channels or (initial.config.block_out_channels if initial else CHANNELS)
+    blocks = layers or (initial.config.layers_per_block if initial else 1)
+    _check_shapes(widths, crops, zooms)
+    _check_positive(
+        minutes=minutes, steps=steps, layers=blocks, pixels=pixels, lr=lr, time_power=time_power,
+        threads=threads,
+    )  # fmt: skip
+    for folder in (photos, val):
         if folder is not None and not Path(folder).is_dir():
             raise ValueError(f"{folder} is no folder")
+    place = torch.device(pick_device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+    pixels = pixels or (786_432 if place.type == "cuda" else 24_576)
+    # Where a CPU has the instructions, bf16 takes a third more photos a minute.
+    bf16 = place.type == "cuda" or (place.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
+    torch.manual_seed(seed)
+    if threads:
+        torch.set_num_threads(threads)
+    schedule = linear_schedule()
+    album = Photos(photos, round(max(crops) * max(zooms)), place)
+    run = _Run.begin(widths, blocks, lr, seed, place)
+    if initial:
+        run.copy_weights(initial, str(start))
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    run.resume(out)
+    # One compilation for every crop size.
+    network = torch.compile(run.unet, dynamic=False) if compile else run.unet
+    torch.backends.cudnn.benchmark = True  # crops have few sizes: time the algorithms once
+    validation = _validation_set(val, schedule, place) if val else None
+    losses, saved = [], time.monotonic()
+    began = saved - run.spent
+
+    def progress() -> float:
+        """How much of the training is done, from 0 to 1."""
+        return run.step / steps if steps else run.spent / (60 * minutes)
+
+    while progress() < 1:
+        # Seeded by the step, so that a resumed run draws what an unbroken one would.
+        draw = np.random.default_rng((seed, run.step))
+        size, zoom = int(draw.choice(crops)), float(draw.choice(zooms))
+        count = max(1, round(pixels / size**2))
+        x0 = to_model(album.crops(count, size, run.generator, zoom))
+        x0 = x0.contiguous(memory_format=torch.channels_last)
+        t = draw_times(count, schedule.T, time_power, run.generator, place)
+        eps = torch.randn(x0.shape, generator=run.generator, device=place)
+        eps = eps.contiguous(memory_format=torch.channels_last)
+        for group in run.optimiser.param_groups:
+            group["lr"] = lr * annealed(progress())
+        with torch.autocast(place.type, torch.bfloat16, enabled=bf16):
+            loss = noise_loss(network, x0, t, eps, schedule)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(run.unet.parameters(), 1.0)
+        run.optimiser.step()
+        run.optimiser.zero_grad()
+        run.step += 1
+        update_average(run.average, run.unet, run.step)
+        losses.append(loss.detach())
+        now = time.monotonic()
+        run.spent = now - began
+        if now - saved > every or progress() >= 1:
+            run.save(out)
+            _report(out, run, validation, schedule, losses)
+            losses, saved = [], time.monotonic()
+    return out / "prior"
 
 
-def _copy_weights(start, unet, args):
-    """Begin with the weights of an already trained network of the same shape."""
-    try:
-        unet.load_state_dict(start.state_dict())
-    except RuntimeError as error:  # weights of another shape
-        raise ValueError(f"{args.start} holds another network than {_network(args)}") from error
+@dataclass
+class _Run:
+    """What a training has to remember, so that it can be continued as if unbroken."""
+
+    unet: torch.nn.Module
+    average: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    generator: torch.Generator
+    shape: dict[str, Any]  # of the network
+    step: int = 0
+    spent: float = 0.0  # seconds
+
+    @classmethod
+    def begin(
+        cls, channels: Sequence[int], layers: int, lr: float, seed: int, device: torch.device
+    ) -> Self:
+        unet = build_unet(channels, layers)
+        unet.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = copy.deepcopy(unet).requires_grad_(False)
+        optimiser = torch.optim.AdamW(
+            unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=0, fused=True
+        )
+        generator = torch.Generator(device).manual_seed(seed)
+        shape = {"channels": list(channels), "layers": layers}
+        return cls(unet, average, optimiser, generator, shape)
+
+    def copy_weights(self, start: torch.nn.Module, name: str) -> None:
+        """Begin with the weights of an already trained network of the same shape."""
+        for network in (self.unet, self.average):
+            try:
+                network.load_state_dict(start.state_dict())
+            except RuntimeError as error:  # weights of another shape
+                raise ValueError(f"{name} holds another network than {self.shape}") from error
+
+    def save(self, out: Path) -> None:
+        """Write state.pt so that a kill at any moment leaves a whole one."""
+        state = {
+            "network": self.shape,
+            "unet": self.unet.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+            "spent": self.spent,
+        }
+        torch.save(state, out / "state.tmp")
+        (out / "state.tmp").replace(out / "state.pt")
+
+    def resume(self, out: Path) -> None:
+        """Continue from state.pt, where there is one."""
+        if not (out / "state.pt").exists():
+            return
+        device = self.generator.device
+        state = torch.load(out / "state.pt", map_location=device, weights_only=True)
+        if state["network"] != self.shape:
+            raise ValueError(f"{out} holds another network than {self.shape}")
+        for name in ("unet", "average", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"].cpu())
+        self.step, self.spent = state["step"], state["spent"]
+        print(f"resumed at step {self.step}, {self.spent / 60:.1f} minutes trained", flush=True)
 
 
-def _network(args):
-    return {"channels": list(args.channels), "layers": args.layers}
+def _check_shapes(channels: Sequence[int], crops: Sequence[int], zooms: Sequence[float]) -> None:
+    multiple = 2 ** (len(channels) - 1)
+    if any(size < multiple or size % multiple for size in crops):
+        raise ValueError(f"crops must be multiples of {multiple} for {len(channels)} levels")
+    if any(width < 8 or width % 8 for width in channels):
+        raise ValueError("channels must be multiples of 8")
+    if min(zooms) < 1:
+        raise ValueError("zooms must be 1 or more: photos are shrunk, never enlarged")
 
 
-def _progress(args, step, seconds):
-    """How much of the training is done, from 0 to 1: by steps where --steps is given."""
-    return step / args.steps if args.steps else seconds / (60 * args.minutes)
+def _check_positive(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be above 0, not {value}")
 
 
-def _validation_set(args, schedule, device, count=64, size=64):
+_Validation = tuple[Tensor, Tensor, Tensor]
+
+
+def _validation_set(
+    folder: str | Path,
+    schedule: NoiseSchedule,
+    device: str | torch.device,
+    count: int = 64,
+    size: int = 64,
+) -> _Validation:
     """Fixed crops, times and noise, so that validation losses compare between checkpoints."""
-    if not args.val:
-        return None
     generator = torch.Generator(device).manual_seed(0)
-    x0 = to_model(Photos(args.val, size, device).crops(count, size, generator))
+    x0 = to_model(Photos(folder, size, device).crops(count, size, generator))
     t = draw_times(count, schedule.T, 2.0, generator, device)
     return x0, t, torch.randn(x0.shape, generator=generator, device=device)
 
 
-def _checkpoint(out, state):
-    """Write state.pt so that a kill at any moment leaves a whole one."""
-    torch.save(state, out / "state.tmp")
-    (out / "state.tmp").replace(out / "state.pt")
-
-
-def _report(out, average, validation, schedule, step, spent, losses):
+def _report(
+    out: Path,
+    run: _Run,
+    validation: _Validation | None,
+    schedule: NoiseSchedule,
+    losses: list[Tensor],
+) -> None:
     """Save the averaged weights and add a line to the log and to the screen."""
-    save_pipeline(average, out / "prior", schedule)
-    row = {"step": step, "minutes": round(spent / 60, 2)}
-    row["loss"] = round(float(torch.stack(losses).mean()), 5) if losses else ""
+    save_pipeline(run.average, out / "prior", schedule)
+    row: dict[str, float | str] = {"step": run.step, "minutes": round(run.spent / 60, 2)}
+    row["loss"] = round(float(torch.stack(losses).mean()), 5)
     row["val_loss"] = ""
     if validation:
         with torch.no_grad():
-            row["val_loss"] = round(float(noise_loss(average, *validation, schedule)), 5)
+            x0, t, eps = validation
+            row["val_loss"] = round(float(noise_loss(run.average, x0, t, eps, schedule)), 5)
     log = out / "log.csv"
     new = not log.exists()
     with open(log, "a", newline="", encoding="utf-8") as file:
@@ -305,31 +403,38 @@ def _report(out, average, validation, schedule, step, spent, losses):
     print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
 
 
-def add_arguments(parser):
-    """The options of ``python -m gdp_lite train``."""
-    default = argparse.ArgumentDefaultsHelpFormatter
-    parser.formatter_class = default
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``python -m gdp_lite train``: the arguments of `train_prior`."""
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.add_argument("--photos", required=True, help="folder of training photos")
     parser.add_argument("--val", help="folder of photos for the validation loss")
     parser.add_argument("--out", required=True, help="folder of the run; resumed if it exists")
     start = "prior whose weights to begin with, instead of random ones: folder or hub id"
     parser.add_argument("--start", help=start)
-    parser.add_argument("--minutes", type=float, default=90, help="length, resumed time included")
+    parser.add_argument("--minutes", type=float, help="length, resumed time included")
     parser.add_argument("--steps", type=int, help="length in steps instead of minutes")
     widths = f"at each resolution; --start's, else {' '.join(map(str, CHANNELS))}"
     parser.add_argument("--channels", type=int, nargs="+", help=widths)
     layers = "residual blocks a resolution; --start's, else 1"
     parser.add_argument("--layers", type=int, help=layers)
-    parser.add_argument("--crops", type=int, nargs="+", default=[48, 64, 96], help="crop sizes")
+    parser.add_argument("--crops", type=int, nargs="+", help="crop sizes")
     zooms = "crops are taken this many times larger and shrunk"
-    parser.add_argument("--zooms", type=float, nargs="+", default=[1.0], help=zooms)
+    parser.add_argument("--zooms", type=float, nargs="+", help=zooms)
     parser.add_argument("--pixels", type=int, help="pixels in a batch (24576; on CUDA 786432)")
-    parser.add_argument("--lr", type=float, default=1e-3, help="highest learning rate")
-    parser.add_argument("--time-power", type=float, default=2.0, help="t = T u^power, u uniform")
-    parser.add_argument("--every", type=float, default=300, help="seconds between checkpoints")
+    parser.add_argument("--lr", type=float, help="highest learning rate")
+    parser.add_argument("--time-power", type=float, help="t = T u^power, u uniform")
+    parser.add_argument("--every", type=float, help="seconds between checkpoints")
     fuse = "fuse operations with torch.compile: minutes to begin with, then faster on CUDA"
     parser.add_argument("--compile", action="store_true", help=fuse)
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
-    parser.add_argument("--seed", type=int, default=0)
-    best = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=best)
+    parser.add_argument("--threads", type=int, help="CPU threads; all of them if not given")
+    parser.add_argument("--seed", type=int, help="of weights, crops and noise")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps; CUDA if there is one")
+    parameters = inspect.signature(train_prior).parameters.values()
+    parser.set_defaults(**{p.name: p.default for p in parameters if p.default is not p.empty})
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command: its options are the arguments of `train_prior`. Returns the exit code 0."""
+    names = inspect.signature(train_prior).parameters
+    train_prior(**{name: getattr(args, name) for name in names})
+    return 0

@@ -6,11 +6,12 @@ closed formulas, so a sampler can be wrong in front of it.
 
 import torch
 
+from gdp_lite.image import to_display, to_model
 from gdp_lite.schedule import linear_schedule
 
 
 class GaussianPrior:
-    """Has what a sampler needs of a `gdp_lite.prior.Prior`: ``schedule`` and ``eps``."""
+    """A `gdp_lite.prior.Denoiser` and `NoisePredictor`, both exact."""
 
     def __init__(self, mean=0.2, var=0.09, schedule=None):
         self.mean, self.var = mean, var
@@ -21,6 +22,11 @@ class GaussianPrior:
         alpha_bar = float(self.schedule.alpha_bar[t])
         gain = alpha_bar**0.5 * self.var / (alpha_bar * self.var + 1 - alpha_bar)
         return self.mean + gain * (x_t - alpha_bar**0.5 * self.mean)
+
+    def __call__(self, x, sigma):
+        """E[x_0 | x_0 + sigma n = x], display range."""
+        gain = self.var / (self.var + (2 * sigma) ** 2)
+        return to_display(self.mean + gain * (to_model(x) - self.mean))
 
     def eps(self, x_t, t):
         """The exact E[eps | x_t]."""

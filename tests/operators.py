@@ -27,7 +27,7 @@ def adjoint_mismatch(degradation, size):
     return float(((image * y).sum() - (x * back).sum()).abs() / (image.norm() * y.norm()))
 
 
-def prox_slope(degradation, x, y, rho, **settings):
+def prox_slope(degradation, x, y, rho):
     """|gradient at the prox| / |gradient at x| of what the prox minimises."""
 
     def slope(z):
@@ -36,7 +36,7 @@ def prox_slope(degradation, x, y, rho, **settings):
         return float(torch.autograd.grad(loss, z)[0].norm())
 
     with torch.no_grad():
-        z = degradation.prox(x, y, rho, **settings)
+        z = degradation.prox(x, y, rho)
     assert z.shape == x.shape
     return slope(z) / slope(x)
 
@@ -65,7 +65,7 @@ def fit(degradation, x, y, steps=300, loss=None):
 
     def closure():
         optimiser.zero_grad()
-        value = loss(y, x) if loss else (degradation(x) - y).square().sum()
+        value = loss(x, y) if loss else (degradation(x) - y).square().sum()
         value.backward()
         return value
 

@@ -88,6 +88,7 @@ def test_a_notebook_installs_from_the_address(path):
     assert f'"git+{HERE.url}@{HERE.branch}"' in cell(path, 0, "code")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_there_and_back(tree, url):
     before = contents(tree)

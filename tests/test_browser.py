@@ -32,6 +32,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
 AXE = "axe-core@4.14.1"  # for these tests only: not a part of the book
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not PAGES, reason="no built book in _build/html"),
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium: set CHROMIUM or put it on the PATH"),
 ]

@@ -6,14 +6,16 @@ import torch
 from skimage import data, metrics
 from torch.nn import functional
 
-from gdp_lite.capture import capture, from_uint8, through_jpeg, to_uint8
+from gdp_lite.book.capture import capture, through_jpeg
+from gdp_lite.book.exercises import check_answer
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.plotting import show
+from gdp_lite.book.results import load_results
 from gdp_lite.degradations import BlockAverageSameSize, GaussianBlur
-from gdp_lite.exercises import check_answer
-from gdp_lite.metrics import psnr
-from gdp_lite.plotting import show
-from gdp_lite.results import load_results
+from gdp_lite.estimators import estimate_noise
+from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import degradation_for, estimate_noise, pick_device
+from gdp_lite.tasks import degradation_for, pick_device
 
 
 @pytest.fixture(scope="module")

@@ -214,7 +214,9 @@ def test_progress_with_the_time_left_and_a_final_line(folder, capsys):
     assert output == ""
     for number in (1, 2, 3):
         assert re.search(rf"\rnetwork call +{number} of 3, +\d+ s left ", lines)
-    assert lines.splitlines()[-2] == "out.jpg: denoise, 48 x 64, assumed noise 12.0 of 255;"
+    assert lines.splitlines()[-2] == (
+        "out.jpg: denoise, 48 x 64, assumed GaussianNoise, noise 12.0 of 255;"
+    )
     assert re.search(r"differs from the photo by \d+\.\d of 255$", lines.splitlines()[-1])
 
 
@@ -236,6 +238,7 @@ def test_quiet(folder, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_user_sees_no_warnings(folder):
     """The real command, on a photo that makes NumPy and Pillow remark on something."""
     Image.new("RGB", (30, 20)).save("in.jpg", exif=exif(6)[:20])
@@ -247,7 +250,9 @@ def test_a_user_sees_no_warnings(folder):
     first, *steps, what, how = done.stderr.splitlines()
     assert first == "loading the prior ..."
     assert all(re.fullmatch(r"|network call +\d+ of 1, +\d+ s left ", line) for line in steps)
-    assert re.fullmatch(r"out\.jpg: denoise, 30 x 20, assumed noise \d+\.\d of 255;", what)
+    assert re.fullmatch(
+        r"out\.jpg: denoise, 30 x 20, assumed GaussianNoise, noise \d+\.\d of 255;", what
+    )
     assert re.fullmatch(r"degraded again, .* differs from the photo by \d+\.\d of 255", how)
 
 
@@ -440,6 +445,7 @@ def _heed_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_file(folder):
     """The real command, interrupted between two steps."""
     Image.effect_noise((256, 256), 60).save("in.png")
@@ -458,6 +464,7 @@ def test_ctrl_c_leaves_no_file(folder):
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_nobody_listening_does_not_stop_the_work(folder):
     """As in ``... 2>&1 | head -1``: stderr is a pipe whose reader has gone."""
     reader, writer = os.pipe()

@@ -46,7 +46,10 @@ for box in [w for w in Widget.widgets.values() if isinstance(w, VBox)]:
         print(box.model_id)
 """
 
-pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="no git")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("git"), reason="no git"),
+]
 
 
 def run(*command):

@@ -5,6 +5,7 @@ import torch
 from exact import GaussianPrior, normal
 
 from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.book.respacing import respaced
 from gdp_lite.diffusion import (
     add_noise,
     ancestral_step,
@@ -15,11 +16,10 @@ from gdp_lite.diffusion import (
     posterior_var,
     predict_eps,
     predict_x0,
-    to_display,
-    to_model,
 )
+from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import schedule_from_config
-from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule, respaced
+from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
 
 repair_torchvision()
 from diffusers import DDPMScheduler  # noqa: E402 (must come after the repair)

@@ -10,7 +10,7 @@ import torch
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
-from gdp_lite.interactive import VIEW, before_after, slider, stepper
+from gdp_lite.book.interactive import VIEW, before_after, slider, stepper
 
 
 def image(seed=0, size=(24, 32)):
@@ -237,7 +237,7 @@ class FrontEnd:
 
 MAKE = """
 import torch
-from gdp_lite.interactive import before_after, slider
+from gdp_lite.book.interactive import before_after, slider
 slider({f"t = {t}": torch.full((1, 3, 8, 8), t / 3) for t in range(3)}, "time")
 """
 

@@ -10,10 +10,9 @@ from PIL import Image
 from skimage import data
 from torch.nn import functional
 
-from gdp_lite.capture import from_uint8, through_jpeg, to_uint8
-from gdp_lite.degradations import Compose, GaussianBlur
-from gdp_lite.jpeg import JPEG
-from gdp_lite.resolution import BicubicDownsampling
+from gdp_lite.book.capture import through_jpeg
+from gdp_lite.degradations import JPEG, BicubicDownsampling, Compose, GaussianBlur
+from gdp_lite.image import from_uint8, to_uint8
 
 CAT = data.chelsea()[20:177, 90:223]  # 157 x 133: no multiples of 8 or 16
 SETTINGS = [(q, s) for q in (10, 50, 75, 90, 95) for s in ("4:4:4", "4:2:2", "4:2:0")]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from exact import normal
 
-from gdp_lite.metrics import energy_distance_test
+from gdp_lite.book.metrics import energy_distance_test
 
 
 def seeded(seed=0):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gdp_lite.mixture import GaussianMixture
+from gdp_lite.book.mixture import GaussianMixture
 from gdp_lite.schedule import linear_schedule
 
 SCHEDULE = linear_schedule()

@@ -6,9 +6,9 @@ from operators import fit, photo, wild
 from skimage import data
 from torch.nn import functional
 
-from gdp_lite.capture import from_uint8
-from gdp_lite.degradations import Compose, GaussianBlur
-from gdp_lite.noise import PoissonGaussianNoise, estimate_noise_curve, estimate_noise_level
+from gdp_lite.degradations import Compose, GaussianBlur, PoissonGaussianNoise
+from gdp_lite.estimators import estimate_noise_curve, estimate_noise_level
+from gdp_lite.image import from_uint8
 
 LEVELS = [(0.02, 0.02), (0.005, 0.01), (0.1, 0.001)]
 
@@ -84,7 +84,7 @@ def test_gradients_of_the_loss():
             self.noise = noise
 
         def forward(self, x):
-            return self.noise.loss(y, x)
+            return self.noise.loss(x, y)
 
     def loss(x, *raw):
         values = {f"noise.{n}": r for n, r in zip(names, raw, strict=True)}
@@ -132,6 +132,7 @@ def test_refused(make, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [3, 10, 30])
 def test_level_is_found_by_the_prior(prior, sigma):
     """Within 10%, from 96 x 96 pixels full of detail, which wavelets take for noise."""
@@ -140,6 +141,7 @@ def test_level_is_found_by_the_prior(prior, sigma):
     assert 255 * estimate_noise_level(y, prior) == pytest.approx(sigma, rel=0.1)
 
 
+@pytest.mark.slow
 def test_level_of_special_photos(prior):
     assert estimate_noise_level(torch.zeros(1, 3, 40, 30), prior) == float(
         prior.schedule.sigma_bar[1]

@@ -7,6 +7,8 @@ import pkgutil
 import re
 from pathlib import Path
 
+import pytest
+
 import gdp_lite
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -79,3 +81,108 @@ def test_chapters_call_things_by_these_names():
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             found = cell["cell_type"] == "code" and re.search(others, "".join(cell["source"]))
             assert not found, f"{path.name}, cell {cell['id']}: {found[0]}"
+
+
+# What is no name: structure, functions, text.
+ASIDE = re.compile(
+    r"\\(text|mathrm|operatorname\*?|begin|end|label|tag|eqref|textbf|mathit|mathbb|cancel)"
+    r"\s*\{[^{}]*\}"
+)
+GREEK = (
+    r"alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi"
+    r"|varphi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega|ell"
+)
+NAME = re.compile(
+    r"(?P<marks>(?:\\(?:hat|bar|tilde|mathbf|boldsymbol|mathcal)\s*\{?\s*)*)"
+    r"(?P<letter>\\(?:" + GREEK + r")(?![A-Za-z])|(?<![A-Za-z\\])[A-Za-z](?![A-Za-z]))"
+    r"\}*'*\s*(?P<index>_(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?[A-Za-z0-9]+))?"
+)
+
+
+def formulas(text):
+    return re.findall(r"\$\$.+?\$\$|\$[^$\n]+\$", text, re.DOTALL)
+
+
+def names(formula):
+    """The names in a formula, as (marks, letter, kind of index)."""
+    for match in NAME.finditer(ASIDE.sub(" ", formula)):
+        marks = tuple(sorted(re.findall(r"\\(\w+)", match["marks"])))
+        yield marks, match["letter"].lstrip("\\"), kind_of_index(match["index"] or "")
+
+
+def kind_of_index(index):
+    """ "t" for a time or a number, "i" for a counter, "" for none, else the index itself."""
+    index = index.lstrip("_").strip("{}").replace(" ", "")
+    if re.match(r"0(\\mid|\|)t", index):
+        return "0|t"
+    if re.match(r"(t|T|\d)", index):
+        return "t"
+    return "i" if re.fullmatch(r"[ijkl].*|\\text.*|", index) and index else index
+
+
+def is_known(name, page):
+    """Whether the page has it, or the image that it is one number of."""
+    marks, letter, index = name
+    bold = tuple(sorted({*marks, "mathbf"} - {"boldsymbol"}))
+    images = {(bold, letter, i) for i in ("", "0|t", "t", index)}
+    number = {(m, x, i) for m, x, i in images & page if i in ("", index) or index in ("", "i")}
+    return name in page or ("mathbf" not in marks and bool(number))
+
+
+def tables_of_the_page():
+    """The names of all derivations, and for each chapter those of one derivation only."""
+    everywhere, local = PAGE.split("## Letters of one derivation")
+    rows = [line for line in everywhere.splitlines() if line.startswith("| $")]
+    common = {n for row in rows for f in formulas(row) for n in names(f)}
+    only = {}
+    for row in (line for line in local.splitlines() if line.startswith("| $")):
+        symbols, chapter, _ = re.split(r"(?<!\\)\|", row)[1:4]
+        found = {n for f in formulas(symbols) for n in names(f)}
+        only.setdefault(chapter.strip(" *"), set()).update(found)
+    return common, only
+
+
+def chapters():
+    """(title, the formulas of each Markdown cell by its id)."""
+    for path in sorted(BOOK.glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        texts = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "markdown"}
+        title = next(iter(texts.values())).splitlines()[0].removeprefix("# ")
+        yield title, {name: formulas(text) for name, text in texts.items()}
+
+
+def test_a_letter_of_one_derivation_is_no_other_name():
+    common, only = tables_of_the_page()
+    for chapter, found in only.items():
+        assert not found & common, f"{chapter}: {found & common}"
+
+
+def test_the_formulas_use_the_names_of_the_page():
+    """Every letter with its marks and its index is on the page, or is its derivation's own."""
+    common, only = tables_of_the_page()
+    titles = [title for title, _ in chapters()]
+    assert all(any(t.startswith(chapter) for t in titles) for chapter in only), "a chapter's title"
+    for title, cells in chapters():
+        page = common.union(
+            *(found for chapter, found in only.items() if title.startswith(chapter))
+        )
+        for cell, found in cells.items():
+            unknown = {n for f in found for n in names(f) if not is_known(n, page)}
+            assert not unknown, f"{title}, cell {cell}: {unknown}"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"$w_k\, \mathcal{N}(\mathbf{m}_k, C_k)$",
+        r"$P(\omega) = S h^2$",
+        r"$\mathbf{g}_t = \nabla \log p$",
+        r"$c_t\, \mathbf{u}_i$",
+        r"$\kappa_t$",
+        r"$w_t \lVert \epsilon \rVert^2$",
+    ],
+)
+def test_a_second_meaning_is_seen(formula):
+    """Names that once meant two things, in the formulas that had them."""
+    common, _ = tables_of_the_page()
+    assert any(not is_known(n, common) for n in names(formula))

@@ -5,18 +5,12 @@ import torch
 from operators import SIZES, adjoint_mismatch, fit, gradients_agree, photo, prox_slope, wild
 from skimage import data
 
-from gdp_lite.capture import from_uint8, through_jpeg
-from gdp_lite.degradations import Inpainting
-from gdp_lite.metrics import psnr
-from gdp_lite.occlusion import (
-    BlindOcclusion,
-    Occlusion,
-    box_mask,
-    find_overlay,
-    scratch_mask,
-    text_mask,
-)
-from gdp_lite.phi import assign
+from gdp_lite.book.capture import through_jpeg
+from gdp_lite.book.masks import box_mask, scratch_mask, text_mask
+from gdp_lite.book.metrics import psnr
+from gdp_lite.degradations import BlindOcclusion, Inpainting, Occlusion, assign
+from gdp_lite.estimators import find_overlay
+from gdp_lite.image import from_uint8
 from gdp_lite.sampler import restore
 
 YELLOW = torch.tensor([1.0, 0.9, 0.2])

@@ -1,4 +1,4 @@
-"""Perceptual terms: values worked out by hand, gradients, scale, and their place in `restore`."""
+"""Perceptual terms: values worked out by hand, gradients, scale."""
 
 from types import SimpleNamespace
 
@@ -7,15 +7,15 @@ import torch
 from exact import normal
 from operators import photo
 
-from gdp_lite.degradations import GaussianNoise, Inpainting, random_mask
-from gdp_lite.perceptual import (
+from gdp_lite.algorithm import algorithm_1
+from gdp_lite.book.perceptual import (
     ColourConstancy,
     ExposureControl,
     Lpips,
     PriorFeatures,
     TotalVariation,
 )
-from gdp_lite.sampler import restore
+from gdp_lite.degradations import GaussianNoise
 
 TERMS = {"exposure": ExposureControl(), "colour": ColourConstancy(), "tv": TotalVariation()}
 
@@ -61,21 +61,6 @@ def test_features_are_a_distance(prior):
     assert not any(block._forward_hooks for block in prior.unet.down_blocks)
 
 
-@pytest.mark.parametrize("degradation", [GaussianNoise(0.1), Inpainting(random_mask(32, 48), 0.02)])
-def test_restore_goes_downhill(prior, degradation):
-    x = photo(32, 48).float()
-    y = degradation.simulate(x, torch.Generator().manual_seed(0))
-
-    def restored(**settings):
-        generator = torch.Generator().manual_seed(0)
-        return restore(y, degradation, prior, 4, generator=generator, **settings).image
-
-    term = TotalVariation()
-    without, with_it = restored(), restored(perceptual=term, lambda2=0.1)
-    assert torch.equal(without, restored(perceptual=term, lambda2=0))
-    assert float(term(with_it)) < float(term(without))
-
-
 def test_every_photo_has_its_own_reference(prior):
     """Two photos, three samples of each: six images, each against its photo."""
     references = torch.stack([torch.full((3, 16, 16), v) for v in (0.2, 0.7)])
@@ -90,7 +75,9 @@ def test_a_reference_of_another_size_is_refused_before_the_first_call(prior):
     features = PriorFeatures(prior, torch.zeros(1, 3, 16, 16))
     unused = SimpleNamespace(schedule=prior.schedule)
     with pytest.raises(ValueError, match="the reference is"):
-        restore(torch.zeros(1, 3, 16, 24), GaussianNoise(0.1), unused, perceptual=features)
+        algorithm_1(
+            torch.zeros(1, 3, 16, 24), GaussianNoise(), unused, lambda2=1.0, perceptual=features
+        )
 
 
 @pytest.mark.parametrize(

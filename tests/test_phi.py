@@ -7,16 +7,31 @@ import torch
 from exact import GaussianPrior
 from operators import photo
 
-from gdp_lite.blur import BlindBlur, BlindGaussianBlur, Blur, motion_kernel
-from gdp_lite.colour import ColourCast, ColourMatrix, Decolorize
-from gdp_lite.degradations import BlockAverage, Compose
-from gdp_lite.jpeg import JPEG
-from gdp_lite.light import Clip, Contrast, Gamma, LinearLight, SmoothExposure
-from gdp_lite.noise import PoissonGaussianNoise
-from gdp_lite.occlusion import BlindOcclusion, Occlusion, box_mask
-from gdp_lite.phi import assign
-from gdp_lite.resolution import BicubicDownsampling
-from gdp_lite.sampler import algorithm_1, restore
+from gdp_lite.algorithm import algorithm_1
+from gdp_lite.book.masks import box_mask
+from gdp_lite.degradations import (
+    JPEG,
+    BicubicDownsampling,
+    BlindBlur,
+    BlindGaussianBlur,
+    BlindOcclusion,
+    BlockAverage,
+    Blur,
+    ChannelMean,
+    Clip,
+    ColourCast,
+    ColourMatrix,
+    Compose,
+    Contrast,
+    Gamma,
+    LinearLight,
+    Occlusion,
+    PoissonGaussianNoise,
+    SmoothExposure,
+    assign,
+    motion_kernel,
+)
+from gdp_lite.sampler import restore
 from gdp_lite.schedule import linear_schedule
 
 SIZE = (37, 53)
@@ -28,7 +43,7 @@ EVERY = {
     "over-exposed": lambda: LinearLight(Compose(SmoothExposure(2.0), Clip()), 0.02),
     "gamma": lambda: Gamma(2.0, sigma=0.02),
     "contrast": lambda: Contrast(0.5, sigma=0.02),
-    "grey": lambda: Decolorize(0.02),
+    "grey": lambda: ChannelMean(0.02),
     "cast": lambda: ColourCast((1.2, 1.0, 0.8), 0.02),
     "matrix": lambda: LinearLight(ColourMatrix((1.2, 1.0, 0.8), 0.05), 0.02),
     "overlay": lambda: Occlusion(box_mask(*SIZE, 5, 5, 9, 20), torch.tensor([1.0, 0.9, 0.2]), 0.02),

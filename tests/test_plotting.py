@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from gdp_lite.plotting import source_figure
+from gdp_lite.book.plotting import source_figure
 
 SVG = "{http://www.w3.org/2000/svg}"
 

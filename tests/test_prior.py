@@ -10,7 +10,8 @@ from skimage import data, restoration
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.diffusion import add_noise, ancestral_step, predict_x0, to_display, to_model
+from gdp_lite.diffusion import add_noise, ancestral_step, predict_x0
+from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import BUNDLED, Prior, load_prior, save_pipeline
 from gdp_lite.sampler import restore
 from gdp_lite.schedule import cosine_schedule, linear_schedule
@@ -161,6 +162,7 @@ def test_the_older_flat_layout_loads_too(tmp_path, prior):
     assert torch.equal(loaded.unet.conv_in.weight, prior.unet.conv_in.weight)
 
 
+@pytest.mark.slow
 def test_a_missing_prior_is_one_clear_line(tmp_path):
     for place in (tmp_path, tmp_path / "absent", "nobody/no-such-model"):
         with pytest.raises(ValueError, match="no diffusion prior could be loaded") as error:

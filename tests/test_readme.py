@@ -4,17 +4,19 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from skimage import data
 
-from gdp_lite.capture import from_uint8, to_uint8
+from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.metrics import psnr
+from gdp_lite.image import from_uint8, to_uint8
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_example_runs_and_improves_its_photo(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     x = torch.nn.functional.avg_pool2d(from_uint8(data.astronaut()), 2)[..., 40:168, 40:168]

@@ -34,9 +34,9 @@ def test_far_from_edges_tiles_are_the_whole(local, size):
     """Only where a tile ends inside the image does its padding reach in, and there weights are
     least: a constant image, whose padded edge differs most, stays within a few percent."""
     x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
-    whole = local.eps(x, 10)
+    whole = local(x, 0.1)
     local.unet.sizes.clear()
-    tiled = TiledPrior(local, tile=16, overlap=8).eps(x, 10)
+    tiled = TiledPrior(local, tile=16, overlap=8)(x, 0.1)
     assert tiled.shape == x.shape
     assert max(max(s) for s in local.unet.sizes) == 16
     # Every tile of 16 is wrong in its outermost pixels only, weight 1 of about 8 there.
@@ -52,11 +52,11 @@ def test_a_network_that_sees_one_pixel_is_met_exactly(local):
         weight.zero_()[..., 1:2, 1:2] = centre
     x = torch.randn(1, 3, 61, 45, generator=torch.Generator().manual_seed(1))
     tiled = TiledPrior(local, tile=16, overlap=4)
-    torch.testing.assert_close(tiled.eps(x, 10), local.eps(x, 10), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(tiled(x, 0.1), local(x, 0.1), rtol=1e-5, atol=1e-6)
 
 
 def test_small_images_are_one_call(local):
-    TiledPrior(local, tile=16, overlap=8).eps(torch.zeros(1, 3, 16, 12), 10)
+    TiledPrior(local, tile=16, overlap=8)(torch.zeros(1, 3, 16, 12), 0.1)
     assert len(local.unet.sizes) == 1
 
 
@@ -70,16 +70,13 @@ def test_the_bundled_prior_agrees_with_itself_on_tiles(prior):
     """The figures are measured by benchmarks/tiles.py; here one small image, and a bound."""
     from skimage import data
 
-    from gdp_lite.capture import from_uint8
-    from gdp_lite.diffusion import add_noise, predict_x0, to_display, to_model
-    from gdp_lite.metrics import psnr
+    from gdp_lite.book.metrics import psnr
+    from gdp_lite.image import from_uint8
 
-    x, t = from_uint8(data.astronaut()[:192, 100:356]), 100
-    eps = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-    x_t = add_noise(to_model(x), t, eps, prior.schedule)
+    x, sigma = from_uint8(data.astronaut()[:192, 100:356]), float(prior.schedule.sigma_bar[100])
+    x = x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         whole, tiled = (
-            to_display(predict_x0(x_t, t, p.eps(x_t, t), prior.schedule)).clamp(0, 1)
-            for p in (prior, TiledPrior(prior, tile=128, overlap=64))
+            p(x, sigma).clamp(0, 1) for p in (prior, TiledPrior(prior, tile=128, overlap=64))
         )
     assert float(psnr(tiled, whole)) > 40

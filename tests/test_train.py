@@ -1,7 +1,9 @@
 """Training: the crops, the clock, resuming, and that it learns."""
 
+import argparse
 import csv
 import functools
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -102,6 +104,7 @@ def rows(run):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_training_learns_resumes_and_writes_a_prior(folder, tmp_path):
     run = tmp_path / "run"
     command = ["train", "--photos", str(folder), "--val", str(folder), "--out", str(run), *SMALL]
@@ -116,15 +119,47 @@ def test_training_learns_resumes_and_writes_a_prior(folder, tmp_path):
     assert [int(row["step"]) for row in rows(run)][-2:] == [41, 42]
 
 
+def test_the_function_does_what_the_command_does(folder, tmp_path):
+    """Every option reaches the argument of its name, and an option not given its default."""
+    options = [*SMALL, "--crops", "8", "16", "--zooms", "1", "1.5", "--steps", "2", "--seed", "3"]
+    options += ["--layers", "2", "--lr", "2e-3", "--time-power", "1", "--threads", "1"]
+    assert (
+        main(["train", "--photos", str(folder), "--out", str(tmp_path / "command"), *options]) == 0
+    )
+    prior = train.train_prior(
+        folder, tmp_path / "function", channels=(8, 16), crops=(8, 16), zooms=(1.0, 1.5),
+        pixels=1024, layers=2, lr=2e-3, time_power=1.0, steps=2, seed=3, every=0, threads=1,
+        device="cpu",
+    )  # fmt: skip
+    assert prior == tmp_path / "function" / "prior"
+    by_command, by_function = (
+        load_prior(tmp_path / name / "prior").unet.state_dict() for name in ("command", "function")
+    )
+    assert all(torch.equal(by_command[name], by_function[name]) for name in by_command)
+    losses = [[row["loss"] for row in rows(tmp_path / name)] for name in ("command", "function")]
+    assert losses[0] == losses[1]
+
+
+def test_every_argument_has_an_option_with_its_default():
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    given = vars(parser.parse_args(["--photos", "a", "--out", "b"]))
+    parameters = inspect.signature(train.train_prior).parameters
+    assert set(given) == set(parameters)
+    assert all(
+        given[name] == p.default for name, p in parameters.items() if p.default is not p.empty
+    )
+
+
 def test_a_stopped_run_continues_as_if_unbroken(folder, tmp_path, monkeypatch):
     """Killed after step 3 of 6 and started again: the same weights as without the stop."""
     command = ["train", "--photos", str(folder), *SMALL, "--crops", "8", "16", "--steps", "6"]
     assert main([*command, "--out", str(tmp_path / "unbroken")]) == 0
     report = train._report
 
-    def stop(out, average, validation, schedule, step, *rest):
-        report(out, average, validation, schedule, step, *rest)
-        if step == 3:
+    def stop(out, run, *rest):
+        report(out, run, *rest)
+        if run.step == 3:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -178,7 +213,7 @@ def test_training_and_validation_are_in_model_range(folder, tmp_path, spy):
     assert main(["train", "--photos", str(folder), "--out", out, *SMALL, "--steps", "8"]) == 0
     assert min(float(x0.min()) for x0, *_ in spy) == -1
     assert max(float(x0.max()) for x0, *_ in spy) == 1
-    x0, *_ = train._validation_set(SimpleNamespace(val=folder), linear_schedule(), "cpu")
+    x0, *_ = train._validation_set(folder, linear_schedule(), "cpu")
     assert (float(x0.min()), float(x0.max())) == (-1, 1)
 
 
@@ -207,10 +242,10 @@ def test_a_resumed_clock_does_not_start_again(folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--minutes", "0"], "--minutes must be above 0"),
-        (["--steps", "0"], "--steps must be above 0"),
-        (["--crops", "15"], "--crops must be multiples of 2"),
-        (["--channels", "7", "16"], "--channels must be multiples of 8"),
+        (["--minutes", "0"], "minutes must be above 0"),
+        (["--steps", "0"], "steps must be above 0"),
+        (["--crops", "15"], "crops must be multiples of 2"),
+        (["--channels", "7", "16"], "channels must be multiples of 8"),
         (["--device", "cuda:99"], "not available"),
         (["--val", "nowhere"], "nowhere is no folder"),
     ],
@@ -238,6 +273,7 @@ def test_training_starts_from_a_prior(folder, tmp_path, capsys):
     assert "another network" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_compiled_training_takes_the_same_steps(folder, tmp_path, monkeypatch):
     """What torch.compile is given computes what the module computes (traced, without its C++)."""
     whole = functools.partial(torch.compile, backend="eager", fullgraph=True)

@@ -39,6 +39,7 @@ def runs(job):
     return [step["run"] for step in JOBS[job]["steps"] if "run" in step]
 
 
+@pytest.mark.slow
 def test_actionlint_finds_nothing(actionlint):
     done = subprocess.run([*actionlint, WORKFLOW], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

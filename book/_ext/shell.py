@@ -11,7 +11,7 @@ from docutils.parsers.rst import directives
 from PIL import Image
 from sphinx.util.docutils import SphinxDirective
 
-from gdp_lite.interactive import before_after
+from gdp_lite.book.interactive import before_after
 
 
 class BeforeAfter(SphinxDirective):

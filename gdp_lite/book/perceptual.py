@@ -12,8 +12,8 @@ import math
 import torch
 from torch.nn import functional
 
-from gdp_lite.degradations import _tiled, check_photo
-from gdp_lite.diffusion import to_model
+from gdp_lite.degradations.shapes import per_photo
+from gdp_lite.image import check_photo, to_model
 
 
 class ExposureControl:
@@ -87,7 +87,7 @@ class PriorFeatures:
         total = 0.0
         for f, g, scale in zip(self._features(x), self.reference, self.scales, strict=True):
             pixels = x.shape[-2] * x.shape[-1] / (f.shape[-2] * f.shape[-1])
-            total = total + pixels * ((f - _tiled(g, f)) / scale).square().mean(1).sum()
+            total = total + pixels * ((f - per_photo(g, f)) / scale).square().mean(1).sum()
         return total
 
     def _features(self, x):
@@ -129,7 +129,7 @@ class Lpips:
 
     def __call__(self, x):
         _check_size(x, self.reference.shape)
-        distance = self.network(to_model(x), _tiled(self.reference, x))
+        distance = self.network(to_model(x), per_photo(self.reference, x))
         return x.shape[-2] * x.shape[-1] * distance.sum()
 
 

@@ -1,6 +1,7 @@
-"""How near one image is to another, and one sample of points to another."""
+"""How near one image is to another, one sample of points to another, one kernel to another."""
 
 import torch
+from torch import Tensor
 
 
 def psnr(image, truth):
@@ -32,3 +33,14 @@ def energy_distance_test(x, y, permutations=199, generator=None):
     rows = torch.stack([weights] + [weights[order] for order in orders])
     energy = -((rows @ torch.cdist(both, both)) * rows).sum(1)
     return float(energy[0]), float((energy >= energy[0]).double().mean())
+
+
+def similarity(a: Tensor, b: Tensor) -> float:
+    """The largest normalised correlation of two kernels over whole shifts, 0 to 1.
+
+    Source: Hu and Yang 2012. a, b: (n, n), (m, m), odd.
+    """
+    size = 2 * max(len(a), len(b)) + 1
+    spectra = [torch.fft.rfft2(k.double(), s=(size, size)) for k in (a, b)]
+    product = torch.fft.irfft2(spectra[0] * spectra[1].conj(), s=(size, size))
+    return float(product.max() / (a.double().norm() * b.double().norm()))

@@ -9,15 +9,17 @@ clipped, s is only a bound. A `Reference`, a patch of known colour, pins the sca
 
 import json
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal, Normal
 from torch.nn import functional
 
-from gdp_lite.degradations import check_photo
+from gdp_lite.image import check_photo, srgb_to_linear
 
 SAMPLES = 20000
 DARKEST = 1 / 16  # the smallest exposure that is considered
@@ -29,28 +31,59 @@ CURVE = 2.2  # relative errors grow by this from encoded numbers to light
 class Reference(NamedTuple):
     """A patch of known colour in the photo, a grey card for instance.
 
-    box: (top, left, height, width) in pixels, None for the whole photo. colour: the number, or
-    three, that it has in a good photo, encoded display range, mean over the patch. tolerance:
-    its relative error.
+    Parameters
+    ----------
+    box : (top, left, height, width) in pixels; None for the whole photo.
+    colour : the number, or three, that it has in a good photo, encoded display range, mean over
+        the patch.
+    tolerance : its relative error.
+
+    Examples
+    --------
+    >>> card = Reference(box=(10, 10, 16, 16), colour=0.5)
+    >>> y = torch.full((1, 3, 64, 64), 0.25)
+    >>> round(float(exposure_posterior(y, reference=card).median()), 2)
+    0.5
     """
 
-    box: tuple | None
-    colour: float | tuple
+    box: tuple[int, int, int, int] | None
+    colour: float | Sequence[float]
     tolerance: float = 0.01
 
 
-def exposure_posterior(y, linear=False, reference=None, sigma=0.0):
-    """Samples of the exposure f in [1/16, 4] of y = f x, sorted, (n,).
+def exposure_posterior(
+    y: Tensor, linear: bool = False, reference: Reference | None = None, sigma: float = 0.0
+) -> Tensor:
+    """What one photo tells of its exposure f, y = f x.
 
-    y: (B, 3, H, W); one f for all. linear: y is light and not encoded. A photo that reaches white
-    is taken to be over-exposed: f >= 1 then comes from its mean, of which clipping makes too
-    little. sigma: noise in y, display range, by which it may exceed white although clipped.
-    Deterministic. ValueError for a reference that lies outside of y or has no positive colour.
+    A photo that reaches white is taken to be over-exposed: f >= 1 then comes from its mean, of
+    which clipping makes too little.
+
+    Parameters
+    ----------
+    y : (B, 3, H, W), display range; one f for all.
+    linear : whether y is light and not encoded.
+    reference : a patch of known brightness.
+    sigma : noise in y, display range, by which it may exceed white although clipped.
+
+    Returns
+    -------
+    Samples of the posterior of f in [1/16, 4], sorted, (n,); the same in every call.
+
+    Raises
+    ------
+    ValueError : for a reference that lies outside of y or has no positive colour.
+
+    Examples
+    --------
+    >>> y = 0.5 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    >>> bool(0.3 < exposure_posterior(y).median() < 0.7)
+    True
     """
     check_photo(y)
     anchor, generator = _anchors()["linear" if linear else "encoded"], _generator()
     low, high = math.log(DARKEST), 0.0
-    s = brightest(y, linear).amax(0, keepdim=True)
+    s = brightest(y).amax(0, keepdim=True)
     if bool(_clipped(y, s, linear, sigma)):
         mean, spread = anchor["mean"]
         centre = float(y.double().mean().clamp(min=1e-4).log()) - mean
@@ -67,8 +100,30 @@ def exposure_posterior(y, linear=False, reference=None, sigma=0.0):
     return _resampled(log_f, s, model, None, generator)[:, 0].exp().sort().values
 
 
-def cast_posterior(y, linear=False, reference=None, sigma=0.0):
-    """Samples of the gains of a colour cast, mean 1 each, (n, 3). Arguments as above."""
+def cast_posterior(
+    y: Tensor, linear: bool = False, reference: Reference | None = None, sigma: float = 0.0
+) -> Tensor:
+    """What one photo tells of its colour cast, y = gains * x.
+
+    Parameters
+    ----------
+    y, linear, reference, sigma : as in `exposure_posterior`.
+
+    Returns
+    -------
+    Samples of the posterior of the gains, mean 1 each, (n, 3); the same in every call.
+
+    Raises
+    ------
+    ValueError : as there.
+
+    Examples
+    --------
+    >>> y = torch.rand(1, 3, 64, 64) * torch.tensor([0.5, 0.4, 0.3]).view(3, 1, 1)
+    >>> gains = cast_posterior(y).mean(0)
+    >>> bool(gains[0] > gains[1] > gains[2])
+    True
+    """
     check_photo(y)
     generator = _generator()
     # Casts have mean 1, so that the sum of the log gains hardly varies.
@@ -81,26 +136,26 @@ def cast_posterior(y, linear=False, reference=None, sigma=0.0):
         mean, cov = mean + gain @ (value - mean), cov - gain @ cov
     root = torch.linalg.cholesky(cov + 1e-12 * torch.eye(3).double())
     log_g = mean + torch.randn(SAMPLES, 3, generator=generator).double() @ root.T
-    s = brightest(y, linear)
+    s = brightest(y)
     clipped = _clipped(y, s, linear, sigma)
     model = _anchors()["linear" if linear else "encoded"]["cast"]
     gains = _resampled(log_g, s, model, clipped, generator).exp()
     return gains / gains.mean(1, keepdim=True)
 
 
-def brightest(y, linear=False):
+def brightest(y: Tensor) -> Tensor:
     """Log of each channel's largest value, (3,), after 2 x 2 averaging against the noise."""
     y = functional.avg_pool2d(y.detach(), [min(2, n) for n in y.shape[-2:]]).double()
     return y.amax((0, 2, 3)).clamp(min=1e-4).log().cpu()
 
 
-def _clipped(y, s, linear, sigma):
+def _clipped(y: Tensor, s: Tensor, linear: bool, sigma: float) -> Tensor:
     """Whether s is only a bound; never in a simulation without clipping, which exceeds white."""
     curve = CURVE if linear else 1.0
     return (s >= curve * math.log(WHITE)) & bool(y.max() < 1 + 1e-4 + 6 * curve * sigma)
 
 
-def _seen(y, reference, linear):
+def _seen(y: Tensor, reference: Reference, linear: bool) -> tuple[Tensor, float]:
     """(log of what the patch has over what it should have, (3,), and its tolerance)."""
     top, left, height, width = reference.box or (0, 0, *y.shape[-2:])
     patch = y.detach()[..., top : top + height, left : left + width].double()
@@ -111,14 +166,14 @@ def _seen(y, reference, linear):
         raise ValueError(f"a reference needs a colour and tolerance above 0: {reference}")
     power = CURVE if linear else 1.0
     if linear:
-        from gdp_lite.light import srgb_to_linear
-
         colour = srgb_to_linear(colour)
     seen = patch.mean((0, 2, 3)).cpu().clamp(min=1e-4)
     return (seen / colour).log(), power * reference.tolerance
 
 
-def _resampled(log_g, s, model, clipped, generator):
+def _resampled(
+    log_g: Tensor, s: Tensor, model: list, clipped: Tensor | None, generator: Generator
+) -> Tensor:
     """Samples of the prior (n, k) -> of the posterior, by the likelihood of s = log g + v."""
     total = []
     clipped = torch.zeros(len(s), dtype=torch.bool) if clipped is None else clipped
@@ -136,10 +191,10 @@ def _resampled(log_g, s, model, clipped, generator):
     return log_g[torch.multinomial(weights, SAMPLES, True, generator=generator)]
 
 
-def _generator():
+def _generator() -> Generator:
     return torch.Generator().manual_seed(0)
 
 
 @cache
-def _anchors():
+def _anchors() -> dict:
     return json.loads((Path(__file__).parent / "anchors.json").read_text(encoding="utf-8"))

@@ -13,6 +13,8 @@ import math
 import torch
 
 from gdp_lite.diffusion import check_time, predict_eps
+from gdp_lite.image import to_display, to_model
+from gdp_lite.schedule import NoiseSchedule
 
 
 class GaussianMixture:
@@ -99,6 +101,18 @@ class GaussianMixture:
     def eps(self, x_t, t, schedule):
         """E[eps | x_t], shape (B, d): the network that training can at best reach."""
         return predict_eps(x_t, t, self.x0_mean(x_t, t, schedule), schedule)
+
+    def __call__(self, x, sigma):
+        """E[x_0 | x_0 + sigma n = x]: a `gdp_lite.prior.Denoiser`, exact.
+
+        x: images (B, C, H, W), display range, each one point of d = C H W numbers; with d = 1
+        every number is a point of its own. sigma: one float, display range.
+        """
+        points = to_model(x.double()).reshape(-1, self.means.shape[1])
+        # x_t = sqrt(alpha_bar) x on the schedule that has this level alone.
+        schedule = NoiseSchedule.from_betas([4 * sigma**2 / (1 + 4 * sigma**2)])
+        x_t = schedule.alpha_bar[1].sqrt() * points
+        return to_display(self.x0_mean(x_t, 1, schedule)).reshape(x.shape).to(x)
 
     def _log_joint(self, x):
         return self.weights.log() + _log_normal(x[:, None] - self.means, self._roots)

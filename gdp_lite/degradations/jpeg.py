@@ -7,12 +7,17 @@ to 8 bits is modelled, too, so that with real rounding the result is Pillow's to
 
 import io
 import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Self
 
 import torch
 from PIL import Image
+from torch import Generator, Tensor
 from torch.nn import functional
 
-from gdp_lite.degradations import Degradation
+from gdp_lite.degradations.base import Degradation
+from gdp_lite.estimators.jpeg_tables import SAMPLING, read_jpeg_tables
 
 _TO_YCC = torch.tensor(
     [
@@ -22,7 +27,6 @@ _TO_YCC = torch.tensor(
     ],
     dtype=torch.float64,
 )
-_SAMPLING = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2), "4:4:0": (2, 1)}
 HALF = 0.3  # of a quantisation step, instead of 1/2: Park and Lee 1999, here worth 0.5 dB
 _k = torch.arange(8, dtype=torch.float64)
 _DCT = torch.cos(math.pi / 8 * _k[:, None] * (_k + 0.5)) / 2
@@ -32,66 +36,75 @@ _DCT[0] /= math.sqrt(2)
 class JPEG(Degradation):
     """Encode and decode. Known: nothing is learned, the file tells its tables.
 
-    luma, chroma: (8, 8) quantisation tables, 1 and more, rows of rising vertical frequency; chroma
-    None for a grey file. subsampling: "4:4:4", "4:2:2", "4:2:0" or "4:4:0". rounding:
-    "straight-through" rounds for real, with the gradient of no rounding; "smooth"
-    quantises by v - sin(2 pi v) / (2 pi), with its true gradient; "none" loses only chroma.
-    sigma: noise that was there before encoding. Images of any size, repeated at the edges.
-    A grey file tells nothing of the scene's colours: what is restored is grey, too.
-    ValueError for tables, subsampling or rounding that are none of these.
+    Images of any size, repeated at the edges. A grey file tells nothing of the scene's colours:
+    what is restored is grey, too.
+
+    Parameters
+    ----------
+    luma, chroma : 64 numbers each, 1 to 65535, rows of rising vertical frequency; chroma None for
+        a grey file.
+    subsampling : "4:4:4", "4:2:2", "4:2:0" or "4:4:0".
+    rounding : "straight-through" rounds for real, with the gradient of no rounding; "smooth"
+        quantises by v - sin(2 pi v) / (2 pi), with its true gradient; "none" loses only chroma.
+    sigma : noise that was there before encoding, display range.
+
+    Raises
+    ------
+    ValueError : for tables, subsampling or rounding that are none of these.
+
+    Examples
+    --------
+    >>> jpeg = JPEG.from_quality(50)
+    >>> x = torch.rand(1, 3, 16, 16)
+    >>> torch.equal(jpeg.prox(x, x, rho=1e9), x)  # nothing of the photo is asked for
+    True
     """
 
-    linear = False
+    tables: Tensor
 
-    def __init__(self, luma, chroma, subsampling="4:2:0", rounding="straight-through", sigma=0.0):
+    def __init__(
+        self,
+        luma: Sequence[float] | Tensor,
+        chroma: Sequence[float] | Tensor | None,
+        subsampling: str = "4:2:0",
+        rounding: str = "straight-through",
+        sigma: float = 0.0,
+    ):
         super().__init__(sigma)
-        if subsampling not in _SAMPLING:
-            raise ValueError(f"subsampling is one of {', '.join(_SAMPLING)}, not {subsampling!r}")
+        if subsampling not in SAMPLING:
+            raise ValueError(f"subsampling is one of {', '.join(SAMPLING)}, not {subsampling!r}")
         if rounding not in ("straight-through", "smooth", "none"):
             raise ValueError(f"rounding is straight-through, smooth or none, not {rounding!r}")
-        self.sampling, self.rounding = _SAMPLING[subsampling], rounding
-        tables = [t for t in (luma, chroma, chroma) if t is not None]
-        tables = [torch.as_tensor(t, dtype=torch.float64) for t in tables]
+        self.sampling, self.rounding = SAMPLING[subsampling], rounding
+        given = [t for t in (luma, chroma, chroma) if t is not None]
+        tables = [torch.as_tensor(t, dtype=torch.float64) for t in given]
         if not all(t.numel() == 64 and bool(((t >= 1) & (t < 2**16)).all()) for t in tables):
             raise ValueError("quantisation tables hold 64 numbers from 1 to 65535")
         self.register_buffer("tables", torch.stack([t.view(8, 8) for t in tables]))
 
     @classmethod
-    def from_file(cls, file, **options):
-        """From the headers of a JPEG, a path or an open file; nothing is decoded.
-
-        Raises ValueError where it cannot be read or is no JPEG of one or three (YCbCr) channels.
-        """
-        try:
-            picture = Image.open(file)
-        except OSError as error:
-            raise ValueError(f"no JPEG can be read: {error}") from error
-        with picture:
-            layers = getattr(picture, "layer", [])
-            if picture.format != "JPEG" or len(layers) not in (1, 3):
-                raise ValueError(f"no grey or colour JPEG: {picture.format}, {len(layers)} layers")
-            if len(layers) == 3 and picture.info.get("adobe_transform") == 0:
-                raise ValueError("this JPEG stores RGB, not YCbCr")
-            tables = [picture.quantization[layer[3]] for layer in layers]
-        if len(layers) == 1:
-            return cls(tables[0], None, "4:4:4", **options)
-        factors = {(layers[0][2] / c[2], layers[0][1] / c[1]) for c in layers[1:]}
-        names = [n for n, factor in _SAMPLING.items() if factors == {factor}]
-        if not names or tables[1] != tables[2]:
-            raise ValueError("a JPEG with unusual sampling or chroma tables is not supported")
-        return cls(tables[0], tables[1], names[0], **options)
+    def from_file(
+        cls, file: str | Path | BinaryIO, rounding: str = "straight-through", sigma: float = 0.0
+    ) -> Self:
+        """From the headers of a JPEG, a path or an open file: `read_jpeg_tables`."""
+        return cls(*read_jpeg_tables(file), rounding, sigma)
 
     @classmethod
-    def from_quality(cls, quality, subsampling="4:2:0", **options):
+    def from_quality(
+        cls,
+        quality: int,
+        subsampling: str = "4:2:0",
+        rounding: str = "straight-through",
+        sigma: float = 0.0,
+    ) -> Self:
         """With the tables that Pillow writes at this quality, 1..95."""
         if not 1 <= quality <= 95 or subsampling not in ("4:4:4", "4:2:2", "4:2:0"):
             raise ValueError(f"no quality from 1 to 95 and subsampling: {quality, subsampling}")
         file = io.BytesIO()
-        settings = {"quality": quality, "subsampling": subsampling}
-        Image.new("RGB", (8, 8)).save(file, "JPEG", **settings)
-        return cls.from_file(file, **options)
+        Image.new("RGB", (8, 8)).save(file, "JPEG", quality=quality, subsampling=subsampling)
+        return cls.from_file(file, rounding, sigma)
 
-    def A(self, x):
+    def A(self, x: Tensor) -> Tensor:
         size = x.shape[-2:]
         planes = []
         blocks = self._blocks(x, self._round)
@@ -107,12 +120,12 @@ class JPEG(Degradation):
         rgb = torch.einsum("ij,bjhw->bihw", colours, torch.cat(planes, 1) - shift)
         return self._round(rgb).clamp(0, 255) / 255
 
-    def simulate(self, x, generator=None):
+    def simulate(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """x plus noise of standard deviation ``sigma``, then encoded: after it there is none."""
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
         return self.A(x + self.sigma * noise)
 
-    def prox(self, x, y, rho):
+    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         """To x's nearest coefficients among those that the file's rounding makes y's.
 
         A file names an interval for each coefficient, not a value. The distance to these
@@ -140,7 +153,7 @@ class JPEG(Degradation):
             z = torch.einsum("j,bjhw->bhw", _TO_YCC[0].to(z), z)[:, None].expand_as(z)
         return z
 
-    def _blocks(self, x, rounded=lambda v: v):
+    def _blocks(self, x: Tensor, rounded: Callable[[Tensor], Tensor] = lambda v: v) -> list[Tensor]:
         """Coefficients in units of the table, before their rounding: [(B, 1, n, m, 8, 8), ...]."""
         rows, columns = self.sampling
         bottom, right = -x.shape[-2] % (8 * rows), -x.shape[-1] % (8 * columns)
@@ -159,7 +172,7 @@ class JPEG(Degradation):
             blocks.append(_DCT.to(x) @ _split(plane - 128) @ _DCT.to(x).T / table)
         return blocks
 
-    def _upsample(self, plane, size):
+    def _upsample(self, plane: Tensor, size: Sequence[int]) -> Tensor:
         """Chroma back to (H, W): each pixel 3/4 of the nearest and 1/4 of the next sample."""
         rows, columns = self.sampling
         plane = plane[..., : -(-size[0] // rows), : -(-size[1] // columns)]
@@ -180,13 +193,13 @@ class JPEG(Degradation):
             plane = plane + (turn / 4).repeat(plane.shape[-2] // 2)[:, None]
         return self._round(plane)
 
-    def _round(self, value):
+    def _round(self, value: Tensor) -> Tensor:
         """To 8 bits, where rounding is real: half a level, not worth a smooth model."""
         if self.rounding == "straight-through":
             return value + (value.round() - value).detach()
         return value
 
-    def _quantise(self, value, table):
+    def _quantise(self, value: Tensor, table: Tensor) -> Tensor:
         if self.rounding == "smooth":
             value = value / table
             return table * (value - torch.sin(2 * math.pi * value) / (2 * math.pi))
@@ -194,12 +207,12 @@ class JPEG(Degradation):
         return table * self._round(self._round(8 * value) / 8 / table * (1 + 1e-6))
 
 
-def _split(plane):
+def _split(plane: Tensor) -> Tensor:
     """(B, 1, H, W) -> (B, 1, H / 8, W / 8, 8, 8)."""
     return plane.unfold(-2, 8, 8).unfold(-2, 8, 8)
 
 
-def _join(blocks):
+def _join(blocks: Tensor) -> Tensor:
     """The inverse of `_split`."""
     batch, one, rows, columns = blocks.shape[:4]
     return blocks.transpose(-3, -2).reshape(batch, one, 8 * rows, 8 * columns)

@@ -9,15 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-
-def from_uint8(array):
-    """(H, W, 3) uint8 array, as scikit-image gives it -> (1, 3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float() / 255
-
-
-def to_uint8(image):
-    """(1, 3, H, W) -> (H, W, 3) uint8 array: clipped to [0, 1] and rounded."""
-    return (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+from gdp_lite.image import from_uint8, to_uint8
 
 
 def through_jpeg(image, quality=90):

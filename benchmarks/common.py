@@ -1,0 +1,116 @@
+"""What several benchmarks share: options, photos, the tools they compare with, scores.
+
+No benchmark imports another: what a second one needs moves here.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage import restoration
+
+from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.degradations import (
+    JPEG,
+    BlockAverage,
+    Blur,
+    Clip,
+    Compose,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    LinearLight,
+    SmoothExposure,
+    motion_kernel,
+    random_mask,
+)
+from gdp_lite.diffusion import predict_x0
+from gdp_lite.image import from_uint8, to_display, to_model
+
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def arguments(doc, folders="eval/kodak24"):
+    """The parser of a benchmark: the first line of its docstring, and --shared."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--shared", default="../shared", help=f"folder with {folders}")
+    return parser
+
+
+def photos(folder):
+    """(name, photo) for every picture of a folder, by name."""
+    for path in sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PHOTOS):
+        yield path.stem, from_uint8(np.asarray(Image.open(path).convert("RGB")))
+
+
+def centre(photo, size):
+    """The centre size x size crop."""
+    top, left = ((n - size) // 2 for n in photo.shape[-2:])
+    return photo[..., top : top + size, left : left + size]
+
+
+def centre_crops(folder, size):
+    """(name, centre crop) for every picture of a folder, by name."""
+    return ((name, centre(photo, size)) for name, photo in photos(folder))
+
+
+def kodak(shared, size, every=1):
+    """The centre crops of every `every`-th Kodak photo, a list."""
+    return [x for _, x in centre_crops(f"{shared}/eval/kodak24", size)][::every]
+
+
+def as_image(array):
+    """(H, W, 3) as scikit-image gives it -> (1, 3, H, W) float32."""
+    return torch.tensor(np.asarray(array)).float().permute(2, 0, 1)[None]
+
+
+def wiener(array, kernel, balance):
+    """scikit-image's Wiener filter, channel by channel."""
+    return np.dstack([restoration.wiener(array[..., c], kernel, balance) for c in range(3)])
+
+
+def one_call(y, sigma, prior):
+    """The prior as a plain denoiser: y taken for an x_t."""
+    t = prior.schedule.nearest_t(sigma)
+    x_t = to_model(y) * float(prior.schedule.alpha_bar[t]) ** 0.5
+    with torch.no_grad():
+        return to_display(predict_x0(x_t, t, prior.eps(x_t, t), prior.schedule))
+
+
+def operators(size):
+    """Known degradations of each kind, by name."""
+    mask = random_mask(size, size, generator=torch.Generator().manual_seed(0))
+    return {
+        "noise": GaussianNoise(25 / 255),
+        "25% missing": Inpainting(mask, 2 / 255),
+        "block average 4": BlockAverage(4, sigma=2 / 255),
+        "Gaussian blur": GaussianBlur(9, 1.5, 5 / 255),
+        "motion blur": Blur(motion_kernel(9, 30), 5 / 255),
+        "JPEG": JPEG.from_quality(50, sigma=5 / 255),
+        "capture": Compose(
+            GaussianBlur(9, 1.0),
+            LinearLight(Compose(SmoothExposure(0.5), Clip())),
+            JPEG.from_quality(80, sigma=5 / 255),
+        ),
+    }
+
+
+def haarpsi(image, x):
+    """HaarPSI (Reisenhofer et al. 2018) of each image, clipped, (B,), double."""
+    repair_torchvision()
+    import piq  # which imports torchvision
+
+    return piq.haarpsi(image.clamp(0, 1), x, reduction="none").double()
+
+
+def mean_and_error(differences):
+    """Mean of paired differences and its standard error, two floats."""
+    gap = torch.as_tensor(differences, dtype=torch.float64)
+    return float(gap.mean()), float(gap.std() / len(gap) ** 0.5)
+
+
+def show(row):
+    """Print a row of a table as soon as it is known."""
+    print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)

@@ -1,0 +1,1 @@
+"""What chapters alone need: interactive figures, plots, exercises, the exact mixture, scores."""

@@ -1,0 +1,51 @@
+"""How each kind of degradation is sampled: the one table that Python and the command line read.
+
+What a number was chosen by stands beside it; all were chosen on photos that no table of the book
+uses. Noise levels are in display range.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Policy(NamedTuple):
+    """A row of `POLICY`.
+
+    Parameters
+    ----------
+    steps : network calls at most.
+    start_sigma : noise level of the first one; None for noise, whose photo is the start.
+    zeta : share of the noise's variance that a step adds again.
+    several : steps and zeta where more than one sample is asked for, if one recipe would make
+        them all the same.
+
+    Examples
+    --------
+    >>> POLICY["general"].steps
+    20
+    """
+
+    steps: int
+    start_sigma: float | None
+    zeta: float
+    several: tuple[int, float] | None = None
+
+
+POLICY = {
+    # A single step is nearer to the scene than any more (benchmarks/noise_steps.py) ...
+    "noise": Policy(1, None, 0.0, several=(20, 1.0)),
+    # ... but not once a JPEG has made the noise coarser: five (noise_steps.py --jpeg).
+    "coded noise": Policy(5, None, 0.0, several=(20, 1.0)),
+    # Everything else (benchmarks/sampler_settings.py).
+    "general": Policy(20, 0.25, 0.25),
+}
+# Noise level under which a guess is good enough to fit Phi to (benchmarks/blind.py).
+PHI_FROM = 0.5
+# A noisy photo led back in steps without new noise keeps some of its own, so that it is begun a
+# little above (benchmarks/noise_steps.py).
+ABOVE = 1.15
+
+
+def widest(kinds: Iterable[str]) -> str:
+    """The kind that a composition is sampled as: the one that starts at the most noise."""
+    return max(kinds, key=lambda kind: POLICY[kind].start_sigma or 0.0)

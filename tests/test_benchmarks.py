@@ -1,0 +1,28 @@
+"""The long runs are not run here; that they could be is."""
+
+import ast
+import runpy
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+each = pytest.mark.parametrize("path", BENCHMARKS, ids=lambda p: p.stem)
+
+
+@each
+def test_no_benchmark_imports_another(path):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules |= {
+        alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+    }
+    assert not modules & {p.stem for p in BENCHMARKS} - {"common"}
+
+
+@each
+def test_a_benchmark_finds_all_that_it_imports(path, monkeypatch):
+    monkeypatch.syspath_prepend(path.parent)
+    names = runpy.run_path(str(path), run_name="imported")
+    assert path.stem == "common" or callable(names["main"])
+    assert names["__doc__"]
