@@ -5,8 +5,8 @@
 The three clouds of the chapter against themselves with less variance: all of them drawn
 together towards their common mean, or each one narrower around its own. For 250 and 1000 points
 a sample and every share of the variance that is missing, 400 pairs of fresh samples, 99 shuffles,
-level 5%: the share of trials that reject. Writes gdp_lite/book/results/power.csv. About 4 minutes on
-one core.
+level 5%: the share of trials that reject. Writes gdp_lite/book/results/power.csv. About 4 minutes
+on one core.
 """
 
 import torch

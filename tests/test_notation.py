@@ -13,7 +13,7 @@ import gdp_lite
 
 BOOK = Path(__file__).parents[1] / "book"
 PAGE = (BOOK / "notation.md").read_text(encoding="utf-8")
-CORE = ("schedule", "diffusion", "degradations", "losses", "sampler", "mixture")
+CORE = ("schedule", "diffusion", "degradations.base", "losses", "algorithm", "sampler", "book.mixture")
 # Arguments that are no quantity of the theory: plain words that say what they are.
 WORDS = {
     *("self", "cls", "schedule", "generator", "callback", "image", "first", "offset", "like"),
@@ -93,7 +93,7 @@ GREEK = (
     r"|varphi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega|ell"
 )
 NAME = re.compile(
-    r"(?P<marks>(?:\\(?:hat|bar|tilde|mathbf|boldsymbol|mathcal)\s*\{?\s*)*)"
+    r"(?P<marks>(?:\\(?:hat|bar|tilde|mathbf|boldsymbol|mathcal|mathsf)\s*\{?\s*)*)"
     r"(?P<letter>\\(?:" + GREEK + r")(?![A-Za-z])|(?<![A-Za-z\\])[A-Za-z](?![A-Za-z]))"
     r"\}*'*\s*(?P<index>_(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?[A-Za-z0-9]+))?"
 )
