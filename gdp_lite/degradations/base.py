@@ -6,13 +6,13 @@ follows from it, by differentiation where nothing better is known. The learnable
 are the module's parameters. Names follow deepinv.
 """
 
-import math
 from functools import reduce
 from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor, nn
 
+from gdp_lite.degradations.shapes import checked_sigma
 from gdp_lite.degradations.solvers import prox_of_images, prox_of_linear, prox_of_pixels, vjp
 from gdp_lite.losses import fidelity_loss
 
@@ -44,7 +44,7 @@ class Degradation(nn.Module):
 
     def __init__(self, sigma: float = 0.0):
         super().__init__()
-        self._sigma = self._checked(sigma)
+        self._sigma = checked_sigma(sigma)
 
     @property
     def sigma(self) -> float:
@@ -53,13 +53,7 @@ class Degradation(nn.Module):
 
     @sigma.setter
     def sigma(self, sigma: float) -> None:
-        self._sigma = self._checked(sigma)
-
-    @staticmethod
-    def _checked(sigma: float) -> float:
-        if not 0 <= sigma < math.inf:
-            raise ValueError(f"sigma is a standard deviation and cannot be {sigma}")
-        return float(sigma)
+        self._sigma = checked_sigma(sigma)
 
     def A(self, x: Tensor) -> Tensor:
         """The map, (B, 3, H, W) -> (B, 3, h, w), display range."""

@@ -44,7 +44,7 @@ class Compose(Degradation):
         self.noise_only = all(stage.noise_only for stage in stages)
         self.kind = stages[-1].kind if self.noise_only else widest(s.kind for s in stages)
 
-    @property
+    @property  # type: ignore[misc]  # follows from the stages, is not set
     def sigma(self) -> float:
         return self.stages[-1].sigma
 

@@ -76,7 +76,7 @@ class PoissonGaussianNoise(Degradation):
         learn(self, "read_sigma", float(read_sigma), Between(1e-4, 0.5))
         self.requires_grad_(False)
 
-    @property
+    @property  # type: ignore[misc]  # follows from Phi, is not set
     def sigma(self) -> float:
         return float((self.gain * self.level + self.read_sigma**2).detach().sqrt())
 

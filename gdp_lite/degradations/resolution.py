@@ -30,8 +30,8 @@ class Smaller(Degradation):
         small = (-(-height // self.factor), -(-width // self.factor))
         if small != tuple(y.shape[-2:]):
             raise ValueError(
-                f"a {height} x {width} image has {small[0]} x {small[1]} blocks of {self.factor}, "
-                f"but y is {y.shape[-2]} x {y.shape[-1]}"
+                f"y should have {small[0]} x {small[1]} pixels, blocks of {self.factor} in "
+                f"{height} x {width}, but it has {y.shape[-2]} x {y.shape[-1]}"
             )
 
     def size_of_x(self, y: Tensor) -> tuple[int, int]:

@@ -1,8 +1,16 @@
-"""What several kinds need for masks, sizes and what is given for each photo."""
+"""What several kinds need: for the noise, masks, sizes and what is given for each photo."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
+
+
+def checked_sigma(sigma: float) -> float:
+    """A standard deviation as a float; ValueError where it is negative or not finite."""
+    if not 0 <= sigma < math.inf:
+        raise ValueError(f"sigma is a standard deviation and cannot be {sigma}")
+    return float(sigma)
 
 
 def per_photo(tensor: Tensor, y: Tensor) -> Tensor:
