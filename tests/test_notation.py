@@ -13,14 +13,18 @@ import gdp_lite
 
 BOOK = Path(__file__).parents[1] / "book"
 PAGE = (BOOK / "notation.md").read_text(encoding="utf-8")
-CORE = ("schedule", "diffusion", "degradations.base", "losses", "algorithm", "sampler", "book.mixture")
+CORE = (
+    *("schedule", "diffusion", "degradations.base", "losses", "algorithm", "sampler"),
+    "book.mixture",
+)
 # Arguments that are no quantity of the theory: plain words that say what they are.
 WORDS = {
     *("self", "cls", "schedule", "generator", "callback", "image", "first", "offset", "like"),
     *("size", "width", "height", "missing", "mask", "image_size", "stages", "gain", "betas"),
     *("steps", "start_sigma", "strength", "iterations", "tolerance", "clip", "perceptual"),
     *("beta_start", "beta_end", "max_beta", "count", "y_hat", "t_start", "loss", "number"),
-    *("samples", "initial", "learn", "residual", "trace"),
+    *("samples", "initial", "learn", "residual", "trace", "start", "denoiser", "chains"),
+    *("sigmas", "light"),
 }
 
 
@@ -32,9 +36,9 @@ def names_on_the_page():
 
 
 def modules():
-    for module in pkgutil.iter_modules(gdp_lite.__path__):
-        if module.name not in ("__main__", "results"):
-            yield importlib.import_module(f"gdp_lite.{module.name}")
+    for module in pkgutil.walk_packages(gdp_lite.__path__, "gdp_lite."):
+        if module.name.split(".")[-1] not in ("__main__", "interop"):  # deepinv is an extra
+            yield importlib.import_module(module.name)
 
 
 def names_in_the_package():
