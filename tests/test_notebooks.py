@@ -129,6 +129,23 @@ def test_a_chapter_has_its_parts(path):
     assert text.count("<details>") == text.count("</details>")
 
 
+@each
+def test_solutions_are_folded_below_their_stubs(path):
+    """In the page (hide-cell), in Jupyter (source_hidden) and in Colab (cellView)."""
+    ids = [c["id"] for c in cells(path)]
+    for cell in cells(path, "code"):
+        if not cell["id"].startswith("solution"):
+            continue
+        where, metadata = f"cell {cell['id']}", cell["metadata"]
+        assert "hide-cell" in metadata.get("tags", []), f"{where} is open in the page"
+        assert metadata.get("jupyter", {}).get("source_hidden"), f"{where} is open in Jupyter"
+        assert metadata.get("cellView") == "form", f"{where} is open in Colab"
+        number = re.search(r"\d+", cell["id"])[0]
+        stubs = [i for i in ids if re.match(rf"exercise-{number}(?!\d)(?!-text)", i)]
+        assert stubs, f"{where} has no exercise"
+        assert all(ids.index(i) < ids.index(cell["id"]) for i in stubs), f"{where} is above"
+
+
 def test_the_set_up_cell_is_the_same_everywhere():
     first = {source(cells(p, "code")[0]) for p in NOTEBOOKS}
     assert len(first) == 1
