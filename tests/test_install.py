@@ -22,7 +22,6 @@ from skimage import data
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OPTIONAL = {"deepinv": ("deepinv",)}  # extras whose packages are not pinned
 # Of these nothing is promised without their extra; __main__ runs the command line.
 LEFT_OUT = r"gdp_lite\.(book|interop|__main__)\b"
 IMPORT_ALL = f"""
@@ -56,7 +55,7 @@ def pins():
 def test_what_is_declared_is_pinned_within_its_range(extra):
     wanted = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
     for requirement in map(Requirement, wanted):
-        if requirement.name not in ("gdp-lite", *OPTIONAL.get(extra, ())):
+        if requirement.name != "gdp-lite":
             version = pins()[canonicalize_name(requirement.name)]
             assert requirement.specifier.contains(version), f"{requirement}, {version} is pinned"
 
