@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 import torch
-from first_restoration import centre_crops
+from common import centre_crops
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 

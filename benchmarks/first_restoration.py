@@ -10,41 +10,23 @@ on smaller crops of eight of these photos, on other degradations. About 15 minut
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from common import as_image, centre_crops, one_call, wiener
 from skimage import restoration
 
 from gdp_lite.book.capture import capture
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.diffusion import predict_x0
 from gdp_lite.estimators import estimate_noise
-from gdp_lite.image import from_uint8, to_display, to_model, to_uint8
+from gdp_lite.image import to_uint8
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
 RHOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PEERS = ("one_call", "one_call_deblurred", "no_blur", "nlm", "nlm_deblurred", "tv", "wiener")
-
-
-def centre_crops(folder, size):
-    """The centre size x size crop of every picture in a folder, by name."""
-    for path in sorted(p for p in Path(folder).iterdir() if p.suffix in (".png", ".jpg")):
-        array = np.asarray(Image.open(path).convert("RGB"))
-        top, left = (array.shape[0] - size) // 2, (array.shape[1] - size) // 2
-        yield path.stem, from_uint8(array[top : top + size, left : left + size])
-
-
-def as_image(array):
-    return torch.tensor(np.asarray(array)).float().permute(2, 0, 1)[None]
-
-
-def wiener(array, kernel, balance):
-    return np.dstack([restoration.wiener(array[..., c], kernel, balance) for c in range(3)])
 
 
 def classical(array, sigma, blur, kernel):
@@ -63,14 +45,6 @@ def classical(array, sigma, blur, kernel):
     for balance in (0.025, 0.05, 0.1, 0.2, 0.4, 0.8):
         found[f"wiener {balance}"] = as_image(wiener(array, kernel, balance))
     return found
-
-
-def one_call(y, sigma, prior):
-    """The prior as a plain denoiser: y taken for an x_t."""
-    t = prior.schedule.nearest_t(sigma)
-    x_t = to_model(y) * float(prior.schedule.alpha_bar[t]) ** 0.5
-    with torch.no_grad():
-        return to_display(predict_x0(x_t, t, prior.eps(x_t, t), prior.schedule))
 
 
 def main():

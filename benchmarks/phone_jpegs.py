@@ -29,7 +29,7 @@ import math
 
 import numpy as np
 import torch
-from first_restoration import as_image, centre_crops
+from common import as_image, centre_crops
 from PIL import Image
 from skimage import restoration
 

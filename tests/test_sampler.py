@@ -306,6 +306,7 @@ def test_clipping_keeps_the_guess_in_range():
     assert max(float(step.x0_hat.max()) for step in seen) == 1
 
 
+@pytest.mark.slow
 def test_algorithm_1_restores_with_the_bundled_prior(prior):
     """All 1000 steps, on a small photo with a quarter of its pixels missing: better than filling.
 
