@@ -50,7 +50,7 @@ def names_in_the_package():
             members = inspect.getmembers(thing) if inspect.isclass(thing) else [(name, thing)]
             for member, value in members:
                 found.add(member)
-                if inspect.isfunction(value):
+                if inspect.isfunction(value) and value.__module__.startswith("gdp_lite"):
                     found |= set(inspect.signature(value).parameters)
             found |= set(getattr(thing, "__annotations__", {})) if inspect.isclass(thing) else set()
     return found
