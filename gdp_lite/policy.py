@@ -1,7 +1,6 @@
 """How each kind of degradation is sampled: the one table that Python and the command line read.
 
-What a number was chosen by stands beside it; all were chosen on photos that no table of the book
-uses. Noise levels are in display range.
+What a number was chosen by stands beside it. Noise levels are in display range.
 """
 
 from collections.abc import Iterable
@@ -34,15 +33,16 @@ class Policy(NamedTuple):
 POLICY = {
     # A single step is nearer to the scene than any more (benchmarks/noise_steps.py) ...
     "noise": Policy(1, None, 0.0, several=(20, 1.0)),
-    # ... but not once a JPEG has made the noise coarser: five (noise_steps.py --jpeg).
+    # ... but not once a JPEG has made the noise coarser: five (its second table).
     "coded noise": Policy(5, None, 0.0, several=(20, 1.0)),
     # Everything else (benchmarks/sampler_settings.py).
     "general": Policy(20, 0.25, 0.25),
 }
-# Noise level under which a guess is good enough to fit Phi to (benchmarks/blind.py).
+# Noise level under which a guess is good enough to fit Phi to. Chosen on held-back photos; no script
+# repeats that choice yet.
 PHI_FROM = 0.5
 # A noisy photo led back in steps without new noise keeps some of its own, so that it is begun a
-# little above (benchmarks/noise_steps.py).
+# little above: 0.2 to 0.6 decibels on held-back photos; no script repeats that choice yet.
 ABOVE = 1.15
 
 
