@@ -38,8 +38,8 @@ POLICY = {
     # Everything else (benchmarks/sampler_settings.py).
     "general": Policy(20, 0.25, 0.25),
 }
-# Noise level under which a guess is good enough to fit Phi to. Chosen on held-back photos; no script
-# repeats that choice yet.
+# Noise level under which a guess is good enough to fit Phi to. Chosen on held-back photos; no
+# script repeats that choice yet.
 PHI_FROM = 0.5
 # A noisy photo led back in steps without new noise keeps some of its own, so that it is begun a
 # little above: 0.2 to 0.6 decibels on held-back photos; no script repeats that choice yet.
