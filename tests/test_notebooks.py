@@ -129,6 +129,61 @@ def test_a_chapter_has_its_parts(path):
     assert text.count("<details>") == text.count("</details>")
 
 
+def reading_minutes(path):
+    """{section: minutes} by the rule on the cards, as a reader of the page meets the chapter.
+
+    200 words or eight lines of code a minute, a minute and a half a displayed equation. Counted:
+    all Markdown (card, tables and summary, too; an inline formula is one word) and the lines of
+    code that are not blank. Not counted: the exercises, what is folded in the page (answers, cells
+    with hide-cell or hide-input), outputs and pictures.
+    """
+    minutes, section = {}, "the card"
+    for cell in cells(path):
+        if cell["cell_type"] == "code":
+            if not {"hide-cell", "hide-input"} & set(cell["metadata"].get("tags", [])):
+                minutes[section] += sum(bool(line.strip()) for line in source(cell).split("\n")) / 8
+            continue
+        text = re.sub(r"<details>.*?</details>", " ", source(cell), flags=re.S)
+        for heading in re.findall(r"^## (.*)", text, re.M):
+            section = heading
+        text, equations = re.subn(r"\$\$.*?\$\$", " ", text, flags=re.S)
+        text = re.sub(r"\]\([^)]*\)|<[^>]+>", " ", re.sub(r"\$[^$]+\$", "formula", text))
+        words = len(re.findall(r"[^\W_][\w'’-]*", text))
+        minutes[section] = minutes.get(section, 0) + words / 200 + 1.5 * equations
+    minutes.pop("Exercises")
+    return minutes
+
+
+def said_minutes(path):
+    """(minutes, sections that begin another sitting) from the card."""
+    [line] = re.findall(r"^\| \*\*Time\*\* \|.*", source(cells(path)[1]), re.M)
+    [minutes] = re.findall(r"\| (\d+) minutes to read \(200 words", line)
+    return int(minutes), re.findall(r"(?:second|third) from \*(.+?)\*", line)
+
+
+@each
+def test_the_card_says_how_long_the_chapter_is(path):
+    """Within 15% of the rule; above an hour, in sittings that begin at a section, of 75 at most."""
+    minutes = reading_minutes(path)
+    said, breaks = said_minutes(path)
+    assert abs(said / sum(minutes.values()) - 1) < 0.15, f"it is {sum(minutes.values()):.0f}"
+    assert breaks or said <= 60
+    sittings = [0]
+    for section, value in minutes.items():
+        sittings += [0] if section in breaks else []
+        sittings[-1] += value
+    assert len(sittings) == len(breaks) + 1, "the card names a section that is none"
+    assert max(sittings) < 75
+
+
+def test_the_teachers_page_has_the_cards_minutes():
+    page = (BOOK / "teaching.md").read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        said, breaks = said_minutes(path)
+        sittings = f", {len(breaks) + 1} sittings" if breaks else ""
+        assert f"({path.name}) | {said} min{sittings} |" in page
+
+
 @each
 def test_solutions_are_folded_below_their_stubs(path):
     """In the page (hide-cell), in Jupyter (source_hidden) and in Colab (cellView)."""
