@@ -43,3 +43,13 @@ def test_survivors_are_found_named_and_remembered(tmp_path):
         lines.append(f"toy,cell-0,b = 7 - 4,{change},a toy")
     (tmp_path / "tests" / "mutants.csv").write_text("\n".join(lines))
     assert mutate(tmp_path, "toy", "--sample", "99").returncode == 0
+
+
+def test_an_endless_change_is_noticed(tmp_path):
+    for folder in ("tests", "book"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(HERE / "mutate.py", tmp_path / "tests")
+    text = notebook("k = 0", "while k < 3:\n    k = k + 1", "assert k == 3")
+    (tmp_path / "book" / "toy.ipynb").write_text(text)
+    run = mutate(tmp_path, "toy", "--sample", "99", "--limit", "1")
+    assert "Add -> Sub: endless" in run.stdout, run.stderr
