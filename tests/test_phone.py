@@ -151,7 +151,7 @@ def test_white_balance_undoes_the_sensor_and_leaves_white_white(scene):
     wrong = replace(capture, red_error=-0.1, blue_error=0.05)
     half = phone.balance(phone.to_sensor(grey(0.4), wrong), wrong)[0, 0]
     assert half[0] < half[1] < half[2]
-    white = phone.balance(np.minimum(phone.to_sensor(grey(2.0), wrong), 1), wrong)
+    white = phone.balance(np.minimum(phone.to_sensor(grey(1.0), wrong), 1), wrong)
     assert np.allclose(white, 1, atol=1e-5)
 
 
@@ -175,10 +175,17 @@ def test_denoising_leaves_coarse_noise_and_edges(rng):
     assert shares["chroma 1/4"] < 0.1
     assert shares["chroma 1/32"] < 0.5 * shares["luma 1/32"]
     assert abs(left[:, 120:136].mean((0, 2))).max() < 6, "no step of 112 is smoothed"
-    more = appearance.noise_levels(
-        appearance.tiles(255 * (phone.denoise(noisy, replace(capture, luma_octaves=3)) - image))
-    )
-    assert more["luma 1/16"] < 0.8 * after["luma 1/16"]
+
+
+def test_octaves_are_smoothed_to_the_coarsest_and_with_thresholds_that_halve(rng):
+    noise = 0.5 + rng.normal(0, 0.05, (256, 256)).astype(np.float32)
+    smoothed = (np.dstack([phone.smooth(noise, 0.1, n, 1.7)] * 3) for n in (1, 2, 3))
+    levels = [appearance.noise_levels(appearance.tiles(one)) for one in smoothed]
+    coarse = [one["luma 1/32"] for one in levels]
+    assert coarse[0] > 1.15 * coarse[1] > 1.3 * coarse[2]
+    wave = np.tile(0.5 + 0.03 * np.sin(2 * np.pi * np.arange(256) / 24), (256, 1))
+    left = phone.smooth(wave.astype(np.float32), 0.05, 3, 1.7)
+    assert left[:, 24:-24].std() > 0.65 * wave.std(), "above a quarter of the threshold"
 
 
 def test_sharpening_draws_halos_and_leaves_the_flat():
@@ -220,6 +227,16 @@ def test_the_same_seed_gives_the_same_bytes(scene):
     first, again, other = (photograph(scene, capture, np.random.default_rng(s)) for s in (1, 1, 2))
     assert first == again != other
     assert photograph(scene, capture) == photograph(scene, capture) != first
+
+
+@pytest.mark.parametrize("name", asdict(OFF))
+def test_every_parameter_reaches_the_file(name, scene):
+    capture = replace(draw_capture(np.random.default_rng(0)), defocus=1, motion=3)
+    capture = replace(capture, chroma_denoise=9, luma_octaves=1, chroma_octaves=1)
+    octaves = {"luma_octaves": 3, "chroma_octaves": 3}
+    other = replace(capture, **{name: octaves.get(name, getattr(OFF, name))})
+    first, second = (photograph(scene, c, np.random.default_rng(1)) for c in (capture, other))
+    assert first != second
 
 
 def test_shade_at_a_high_iso_is_blotchy_not_white():
@@ -271,7 +288,23 @@ def test_the_halo_is_what_goes_beyond_the_step():
     rise, halo = np.median(appearance.edges(image), 0)
     assert halo == pytest.approx(0.055, abs=0.01)  # 2 Phi(t) - Phi(t / 1.56) at its greatest
     assert rise < 2.563
-    assert not len(appearance.edges(np.full((64, 64, 3), 9.0)))
+    assert not len(appearance.edges(80 + (image - 80) / 3)), "a step of 30 is too low"
+
+
+def test_a_photo_is_described_by_its_sharpest_edges():
+    step = ndimage.gaussian_filter1d((np.arange(128) > 63).astype(float), 1)
+    sharp = step + 2 * (step - ndimage.gaussian_filter1d(step, 1.2))
+    soft = ndimage.gaussian_filter1d(step, 1.5)
+    lines = np.vstack([np.tile(sharp, (64, 1)), np.tile(soft, (128, 1))])
+    found = appearance.appearance(np.dstack([60 + 100 * lines] * 3))
+    assert found["halo"] > 0.1
+    assert found["rise"] < 2
+    assert found["median"] == pytest.approx(110, abs=50)
+    assert found["clipped"] == found["black"] == 0
+    nothing = appearance.appearance(np.full((64, 64, 3), 255))
+    assert np.isnan(nothing["rise"])
+    assert np.isnan(nothing["luma 1/4"])
+    assert nothing["clipped"] == 1
 
 
 def test_the_manifest_holds_the_noise_of_the_files(tmp_path, monkeypatch):

@@ -196,8 +196,10 @@ def blur(light: np.ndarray, where: Field, capture: Capture) -> np.ndarray:
         share = np.clip(1 - np.abs(radius - centre) * (len(centres) - 1), 0, 1)
         if share.any():
             sigma = capture.blur + capture.corner_blur * centre**2
-            smooth = cv2.GaussianBlur(light, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-            out += share[..., None].astype(np.float32) * smooth
+            soft = light  # where the lens is perfect, as OpenCV takes no width of 0
+            if sigma:
+                soft = cv2.GaussianBlur(light, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+            out += share[..., None].astype(np.float32) * soft
     return out
 
 
