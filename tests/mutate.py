@@ -22,8 +22,10 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -182,6 +184,15 @@ def fate(cells, number, k, names, limit):
     return text
 
 
+@contextlib.contextmanager
+def unchanged(folder):
+    """Leave a folder as it was: a fork has a memory of its own, but writes to the same files."""
+    kept = shutil.copytree(folder, folder.with_name("kept"))
+    yield
+    shutil.rmtree(folder)
+    kept.rename(folder)
+
+
 def named():
     if not NAMED.exists():
         return {}
@@ -201,8 +212,11 @@ def chosen(cells, sample, seed):
     return sorted(order[:sample])
 
 
-def try_chapter(path, sample, seed, limit):
-    """(cell id, line, change, id of the cell that noticed or '') for a sample of changes."""
+def try_chapter(path, sample, seed, limit, scratch):
+    """(cell id, line, change, id of the cell that noticed or '') for a sample of changes.
+
+    scratch: the folder in which the chapter makes its temporary files.
+    """
     cells = code_cells(path)
     texts = {c["id"]: digest(source(c)) for c in cells} | {"endless": ""}
     whole = digest("".join(texts.values()))
@@ -219,7 +233,8 @@ def try_chapter(path, sample, seed, limit):
             todo.setdefault(number, []).append((key, k, line, what))
     for number, cell in enumerate(cells[: max(todo, default=-1) + 1]):
         for key, k, line, what in todo.get(number, []):
-            killer = fate(cells, number, k, names, limit)
+            with unchanged(scratch):
+                killer = fate(cells, number, k, names, limit)
             with FOUND.open("a") as file:
                 then = texts[killer] if killer else whole
                 file.write(json.dumps({"key": key, "killer": killer, "then": then}) + "\n")
@@ -249,7 +264,13 @@ def main(arguments=None):
     chapters = options.chapters or sorted(p.stem for p in BOOK.glob("*.ipynb"))
     for chapter in chapters:
         print(chapter, flush=True)
-        found = try_chapter(BOOK / f"{chapter}.ipynb", options.sample, options.seed, options.limit)
+        with tempfile.TemporaryDirectory() as place:
+            scratch = Path(place, "scratch")
+            scratch.mkdir()
+            tempfile.tempdir = str(scratch)
+            path = BOOK / f"{chapter}.ipynb"
+            found = try_chapter(path, options.sample, options.seed, options.limit, scratch)
+            tempfile.tempdir = None
         total += len(found)
         left = [(chapter, *row[:3]) for row in found if not row[3]]
         survivors += left

@@ -17,17 +17,21 @@ def notebook(*sources):
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
+def workplace(place, *sources):
+    """A project with this one chapter, "toy"."""
+    for folder in ("tests", "book"):
+        (place / folder).mkdir()
+    shutil.copy(HERE / "mutate.py", place / "tests")
+    (place / "book" / "toy.ipynb").write_text(notebook(*sources))
+
+
 def mutate(place, *options):
     command = [sys.executable, str(place / "tests" / "mutate.py"), *options]
     return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_survivors_are_found_named_and_remembered(tmp_path):
-    for folder in ("tests", "book"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(HERE / "mutate.py", tmp_path / "tests")
-    text = notebook("a = 2 + 3\nb = 7 - 4", "assert a == 5", "print(b)")
-    (tmp_path / "book" / "toy.ipynb").write_text(text)
+    workplace(tmp_path, "a = 2 + 3\nb = 7 - 4", "assert a == 5", "print(b)")
     run = mutate(tmp_path, "toy", "--sample", "99")
     assert run.returncode == 1, run.stderr
     assert "Add -> Sub: cell-1" in run.stdout, "the check notices a"
@@ -46,10 +50,19 @@ def test_survivors_are_found_named_and_remembered(tmp_path):
 
 
 def test_an_endless_change_is_noticed(tmp_path):
-    for folder in ("tests", "book"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(HERE / "mutate.py", tmp_path / "tests")
-    text = notebook("k = 0", "while k < 3:\n    k = k + 1", "assert k == 3")
-    (tmp_path / "book" / "toy.ipynb").write_text(text)
+    workplace(tmp_path, "k = 0", "while k < 3:\n    k = k + 1", "assert k == 3")
     run = mutate(tmp_path, "toy", "--sample", "99", "--limit", "1")
     assert "Add -> Sub: endless" in run.stdout, run.stderr
+
+
+def test_a_change_does_not_see_what_another_wrote(tmp_path):
+    """mkdir fails where the folder is there: in the second fork, and in the chapter itself."""
+    make = "import pathlib, tempfile\nplace = pathlib.Path(tempfile.mkdtemp())"
+    workplace(
+        tmp_path,
+        make,
+        "a = 7 - 4\nplace.joinpath('made').mkdir()",
+        "place.joinpath('made', 'there').mkdir()",
+    )
+    run = mutate(tmp_path, "toy", "--sample", "99")
+    assert "3 changes, 3 survived" in run.stdout, run.stderr
