@@ -21,7 +21,7 @@ class Policy(NamedTuple):
     Examples
     --------
     >>> POLICY["general"].steps
-    20
+    8
     """
 
     steps: int
@@ -35,9 +35,16 @@ POLICY = {
     "noise": Policy(1, None, 0.0, several=(20, 1.0)),
     # ... but not once a JPEG has made the noise coarser: five (its second table).
     "coded noise": Policy(5, None, 0.0, several=(20, 1.0)),
-    # Everything else (benchmarks/sampler_settings.py).
-    "general": Policy(20, 0.25, 0.25),
+    # Everything else (benchmarks/sampler_settings.py). Holes gain from more calls and no noise.
+    "general": Policy(8, 0.25, 0.25),
+    "missing": Policy(20, 0.25, 0.0, several=(20, 0.25)),
 }
+# Variance that a guess is trusted with, in that of the next noise level: the photo's noise comes
+# back from the proximal step at no more than half of its root, in any frequency. 4 would keep that
+# below the next level; a little more is best (benchmarks/strength.py).
+TRUST = 5.0
+# The same for the last guess, in the variance of its own level: it is far better than its input.
+LAST = 0.1
 # Noise level under which a guess is good enough to fit Phi to. Chosen on held-back photos; no
 # script repeats that choice yet.
 PHI_FROM = 0.5
@@ -47,5 +54,8 @@ ABOVE = 1.15
 
 
 def widest(kinds: Iterable[str]) -> str:
-    """The kind that a composition is sampled as: the one that starts at the most noise."""
-    return max(kinds, key=lambda kind: POLICY[kind].start_sigma or 0.0)
+    """The kind that a composition is sampled as: the one that starts at the most noise.
+
+    Of two that start at the same the one with more steps.
+    """
+    return max(kinds, key=lambda kind: (POLICY[kind].start_sigma or 0.0, POLICY[kind].steps))

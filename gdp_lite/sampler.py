@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from gdp_lite.chains import Chains
 from gdp_lite.degradations import Degradation
 from gdp_lite.image import check_photo
-from gdp_lite.policy import ABOVE, PHI_FROM, POLICY
+from gdp_lite.policy import ABOVE, LAST, PHI_FROM, POLICY, TRUST
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
@@ -41,7 +41,8 @@ def proximal_steps(
             x0_hat = denoiser(x, sigma).clamp(0, 1)  # denoise: Eq. (5)
         if learn and sigma <= PHI_FROM:
             chains.fit(x0_hat, sigma)  # learn Phi: line 7
-        x0 = chains.prox(x0_hat, strength * sigma**2)  # agree with the photo
+        trust = TRUST * sigma_next**2 or LAST * sigma**2  # r^2
+        x0 = chains.prox(x0_hat, strength * trust)  # agree with the photo
         yield sigma, x, x0_hat, x0
         if sigma_next:
             x = x0 + zeta**0.5 * sigma_next * noise()  # put noise back: Eq. (2)
@@ -78,13 +79,14 @@ def restore(
     """Restore photos: few steps, a warm start, and a proximal step instead of a gradient.
 
     Each step denoises, x_{0|t} = prior(x, sigma), then solves for the image that agrees with the
-    photo and stays near x_{0|t}, with rho = sigma_n^2 / (strength sigma^2),
+    photo and stays near x_{0|t}, with rho = sigma_n^2 / (strength r^2),
 
         x_0 = argmin_z ||F(z) - y||^2 + rho ||z - x_{0|t}||^2,
 
     and adds noise again, x = x_0 + sqrt(zeta) sigma' n. No gradient passes through the network. The
-    proximal step is the one of DiffPIR (Zhu et al. 2023); adding only the share zeta of the
-    noise's variance is not: x_0 has an error of its own, which the network takes for noise.
+    proximal step is the one of DiffPIR (Zhu et al. 2023); the trust is not: r^2 = `policy.TRUST`
+    sigma'^2, which keeps the photo's noise in x_0 near the next level sigma', and levels end at
+    sigma_n. The last x_{0|t} is better than its level: there r^2 = `policy.LAST` sigma^2.
 
     Where there is nothing but white noise (``degradation.noise_only``), the photo is a diffused
     image already: it is taken for a state with noise sigma_n / sqrt(strength), and Eq. (4) leads
@@ -149,7 +151,8 @@ def restore(
 
     if start_sigma is None:  # the photo's own noise
         start_sigma = degradation.sigma / strength**0.5 * (1.0 if zeta or steps == 1 else ABOVE)
-    sigmas = sigma_grid(schedule_of(prior), start_sigma, steps)
+    end = 0.0 if degradation.noise_only else chains.sigma
+    sigmas = sigma_grid(schedule_of(prior), start_sigma, steps, end)
     if degradation.noise_only:
         walk = denoising_steps(x0, prior, sigmas, zeta, noise)
     else:

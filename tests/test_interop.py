@@ -79,7 +79,7 @@ def test_their_physics_is_our_degradation():
         torch.testing.assert_close(degradation(x), ours(x))
         prox = degradation.prox(x, y, 0.3)
         torch.testing.assert_close(prox, ours.prox(x, y, 0.3), rtol=1e-4, atol=1e-5)
-        start = {"start_sigma": 1.0, "generator": generator(2)}
+        start = {"start_sigma": 1.0, "zeta": 1.0, "generator": generator(2)}
         restored.append(restore(y, degradation, prior, 10, **start).image)
     # Their start is the pseudo-inverse, black in the holes; ours is filled. Both are forgotten.
     hole = (restored[0] - restored[1])[..., MASK == 0]

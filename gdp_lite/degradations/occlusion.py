@@ -9,13 +9,16 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from gdp_lite.degradations.base import Degradation
 from gdp_lite.degradations.phi import Share, assign, learn
 from gdp_lite.degradations.resolution import BlockAverage
 from gdp_lite.degradations.shapes import per_photo, rms_where, two_whole
+from gdp_lite.degradations.solvers import conjugate_gradients
 from gdp_lite.estimators.overlay import find_overlay
 
+SMOOTHING = 60  # iterations that make a first image smooth in its holes, where they are small
 COVERED = 0.02  # a mask below it hides the scene: what is left of it is less than the errors
 
 
@@ -38,6 +41,7 @@ class Inpainting(Degradation):
     """
 
     linear, pointwise = True, True
+    kind = "missing"
     mask: Tensor
 
     def __init__(self, mask: Tensor, sigma: float = 0.0):
@@ -64,24 +68,18 @@ class Inpainting(Degradation):
             raise ValueError(f"{len(self.mask)} masks for {len(y)} photos: give one, or as many")
 
     def start(self, y: Tensor) -> Tensor:
-        """The kept pixels, and in the holes the mean of the kept ones around them.
+        """The kept pixels, and in the holes a smooth surface through the kept ones around them.
 
-        A hole pixel takes the mean over the smallest block (2, 4, 8 ... pixels wide) that
-        holds any kept pixel; where nothing at all is kept, middle grey.
+        A hole pixel first takes the mean over the smallest block (2, 4, 8 ... pixels wide) that
+        holds any kept pixel (where nothing at all is kept, middle grey); then conjugate gradients
+        make the surface biharmonic, as far as some pixels from the kept ones.
         """
         mask = per_photo(self.mask, y).expand(len(y), 1, -1, -1)
-        filled, known, block = mask * y, mask.clone(), 1
-        while not bool(known.all()):
-            block *= 2
-            average = BlockAverage(block, tuple(y.shape[-2:]))
-            kept = average.replicate(average.A(mask))
-            mean = average.replicate(average.A(mask * y)) / kept.clamp(min=1e-12)
-            filled = torch.where((known == 0) & (kept > 0), mean, filled)
-            known = torch.maximum(known, (kept > 0).to(known))
-            if block >= max(y.shape[-2:]):
-                filled = torch.where(known == 0, torch.full_like(filled, 0.5), filled)
-                break
-        return filled
+        blocks, hole = _block_means(mask * y, mask), 1 - mask
+        bent = hole * _laplacian(_laplacian(blocks))
+        return blocks - conjugate_gradients(
+            lambda z: hole * _laplacian(_laplacian(z)), bent, SMOOTHING, self.tolerance
+        )
 
     def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         return x + self.A(y - x) / (1 + rho)
@@ -157,6 +155,7 @@ class BlindOcclusion(Degradation):
     """
 
     linear, pointwise = False, True
+    kind = "missing"
     mask: Tensor
     colour: Tensor
 
@@ -190,6 +189,31 @@ class BlindOcclusion(Degradation):
         rest = y - (1 - mask) * self.colour.to(x).view(3, 1, 1)
         mask = torch.where(mask > COVERED, mask, 0)
         return (mask * rest + rho * x) / (mask**2 + rho)
+
+
+def _block_means(filled: Tensor, mask: Tensor) -> Tensor:
+    """Photos, 0 in their holes, with the holes filled by block means; mask (B, 1, H, W)."""
+    kept_only, known, block = filled, mask, 1
+    while not bool(known.all()):
+        block *= 2
+        average = BlockAverage(block, tuple(mask.shape[-2:]))
+        kept = average.replicate(average.A(mask))
+        mean = average.replicate(average.A(kept_only)) / kept.clamp(min=1e-12)
+        filled = torch.where((known == 0) & (kept > 0), mean, filled)
+        known = torch.maximum(known, (kept > 0).to(known))
+        if block >= max(mask.shape[-2:]):
+            return torch.where(known == 0, torch.full_like(filled, 0.5), filled)
+    return filled
+
+
+def _laplacian(x: Tensor) -> Tensor:
+    """Sum over the four neighbours of what they have more; beyond the border is its like."""
+    down, right = x.diff(dim=-2), x.diff(dim=-1)
+    return (
+        functional.pad(down, (0, 0, 0, 1))
+        - functional.pad(down, (0, 0, 1, 0))
+        + (functional.pad(right, (0, 1)) - functional.pad(right, (1, 0)))
+    )
 
 
 def _check_size(mask: Tensor, y: Tensor) -> None:
