@@ -3,7 +3,7 @@
     python benchmarks/sampler_settings.py --shared ../shared
 
 96 x 96 centre crops of every third Kodak photo, simulated degradations, the bundled prior,
-fixed seeds. Around 20 steps (zeta is 0 for noise alone, else 0.25) it varies zeta (share of the
+fixed seeds. Around the defaults (`gdp_lite.policy.POLICY`) it varies zeta (share of the
 noise added again), strength (trust in the photo) and steps. Writes
 gdp_lite/book/results/sampler_settings.csv: PSNR in dB, mean over photos, its difference from the
 default, with the standard error of that paired difference. About 5 minutes on two cores.
@@ -26,8 +26,12 @@ from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
 SIZE = 96
-DEFAULT = {"zeta": None, "strength": 1.0, "steps": 20}
-VARIED = {"zeta": (0.0, 0.25, 0.5, 1.0), "strength": (0.1, 0.3, 3.0, 10.0), "steps": (1, 5, 10, 40)}
+DEFAULT = {"zeta": None, "strength": 1.0, "steps": None}
+VARIED = {
+    "zeta": (0.0, 0.25, 0.5, 1.0),
+    "strength": (0.1, 0.3, 0.5, 2.0, 3.0),
+    "steps": (1, 4, 8, 20, 40),
+}
 
 
 def tasks(generator):
