@@ -1,129 +1,183 @@
-"""Other samplers with the same prior, and methods without one, on three degradations.
+"""Samplers with the same prior, and tools without one, on ten known degradations.
 
-    python benchmarks/methods.py --shared ../shared
+    python benchmarks/methods.py --shared ../shared [--every 4] [--slow] [--full]
 
-96 x 96 centre crops of every fourth Kodak photo, known degradations, fixed seeds, one thread. Every
-method's settings are those with the best mean PSNR on two centre crops (48 x 48; 24 for methods
-without a network) of the validation photos, best of six or more for every sampler; the rows
-"restore" have their defaults, one of them with zeta = 1. The samplers are short loops after the
-papers, from pure noise, `restore` excepted. Their times are evenly spaced as in the papers' codes,
-or their roots are, whichever is better on those crops (DiffPIR and `restore`: the roots):
+Centre crops of the Kodak photos, 96 x 96 (256 x 256 with --full, for a GPU), simulated with fixed
+seeds; one thread. A row of gdp_lite/book/results/methods.csv for each task, method, kind of
+settings and photo: PSNR in dB, SSIM, HaarPSI, FSIM, network calls, processor seconds, and the
+settings. What is there is not computed again, so that an interrupted or a shorter run (--every
+takes each n-th photo only, --slow the methods with 100 calls or more as well) is gone on with:
+remove rows to make them anew. "documented" settings are the papers' or their codes'; "best" those
+with the best mean PSNR of five, tried on two crops of the validation photos. Methods are short
+loops after the papers, with the degradations' own `start` and `prox`, so that all know the same:
 
-    DPS          Chung et al. 2023: ancestral step, minus a constant times the gradient of the
-                 misfit's norm, through the network; the constant as for 48 x 48
-    DDNM         Wang et al. 2023: null-space step, by singular value where the noise is known,
-                 85% of the new noise fresh, as in their code, or none
+    restore      this package's: the mean it gives by default, and one draw
+    DPIR         Zhang et al. 2021: prox, then the denoiser of the level that follows
     DiffPIR      Zhu et al. 2023: proximal step, the noise computed again from its result
-    Algorithm 1  the source's, as `gdp_lite.algorithm.algorithm_1`
+    DDRM         Kawar et al. 2022: by singular value; where they are known
+    DPS          Chung et al. 2023: ancestral step less the gradient of the misfit's norm
+    PiGDM        Song et al. 2023: the network's Jacobian times the proximal correction
+    DAPS         Zhang et al. 2024: five steps to x_0, a draw given y, noise again; the draw is
+                 exact here (Langevin steps there)
+    RED-diff     Mardani et al. 2023: Adam on an image, the misfit and the weighted noise residual
+    Algorithm 1  the source's
 
-Writes gdp_lite/book/results/methods.csv: calls, processor seconds a photo, PSNR in dB with its
-standard error, and the paired difference from "restore": mean, its standard error, median, and the
-photos where it is worst and best. About 45 minutes on one slow core.
+DPS, PiGDM and Algorithm 1 take 100 steps here (1000 and 100 in the papers), DAPS 20 levels of 5.
+About 4 minutes a photo for all tasks on one slow core, 40 with --slow.
 """
 
-import argparse
-import itertools
+import csv
 import time
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
-from common import as_image, centre_crops, wiener
+from common import arguments, as_image, centre_crops, wiener
 from skimage import restoration
 
+from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.algorithm import algorithm_1
 from gdp_lite.book.metrics import psnr
-from gdp_lite.book.results import save_results
-from gdp_lite.degradations import BlockAverage, GaussianBlur, Inpainting, random_mask
-from gdp_lite.diffusion import (
-    add_noise,
-    posterior_mean,
-    posterior_std,
-    predict_eps,
-    predict_x0,
+from gdp_lite.book.respacing import respaced
+from gdp_lite.book.results import FOLDER
+from gdp_lite.degradations import (
+    JPEG,
+    BlockAverage,
+    Blur,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    motion_kernel,
+    random_mask,
 )
-from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
-from gdp_lite.schedule import NoiseSchedule, time_grid
+from gdp_lite.schedule import sigma_grid
 
-SIZE, SMALL = 96, 48
+repair_torchvision()
+import piq  # noqa: E402  # which imports torchvision
 
-
-class Fewer:
-    """A trained prior that is asked at `steps` of its times only; roots: theirs evenly spaced."""
-
-    def __init__(self, prior, steps, roots):
-        T = prior.schedule.T
-        even = torch.linspace(0, T, steps + 1).round().long().tolist()
-        self.prior, self.times = prior, [0, *time_grid(T, steps)[::-1]] if roots else even
-        alpha_bar = prior.schedule.alpha_bar[self.times]
-        self.schedule = NoiseSchedule.from_betas(1 - alpha_bar[1:] / alpha_bar[:-1])
-
-    def eps(self, x_t, t):
-        return self.prior.eps(x_t, self.times[t])
+SIZE, SMALL, FULL = 96, 48, 256
+OUT = Path(FOLDER, "methods.csv")
+COLUMNS = ("task", "method", "settings", "image", "psnr", "ssim", "haarpsi", "fsim")
+COLUMNS = (*COLUMNS, "calls", "seconds", "chosen")
 
 
 def operators(size):
-    mask = random_mask(size, size, generator=torch.Generator().manual_seed(0))
+    some, most = (
+        random_mask(size, size, share, torch.Generator().manual_seed(seed))
+        for seed, share in ((0, 0.25), (1, 0.9))
+    )
     return {
-        "block average 4": BlockAverage(4, sigma=2 / 255),
         "Gaussian blur": GaussianBlur(9, 1.5, 5 / 255),
-        "25% missing": Inpainting(mask, 2 / 255),
+        "motion blur": Blur(motion_kernel(9, 30), 5 / 255),
+        "blocks x2": BlockAverage(2, sigma=2 / 255),
+        "blocks x4": BlockAverage(4, sigma=2 / 255),
+        "25% missing": Inpainting(some, 2 / 255),
+        "90% missing": Inpainting(most, 2 / 255),
+        "noise 25": GaussianNoise(25 / 255),
+        "noise 50": GaussianNoise(50 / 255),
+        "JPEG 10": JPEG.from_quality(10),
+        "JPEG 30": JPEG.from_quality(30),
     }
 
 
-def seeded(number):
+class Counted:
+    """A prior that counts its calls."""
+
+    def __init__(self, prior):
+        self.prior, self.schedule, self.calls = prior, prior.schedule, 0
+
+    def __call__(self, x, sigma):
+        self.calls += 1
+        return self.prior(x, sigma)
+
+    def eps(self, x_t, t):
+        self.calls += 1
+        return self.prior.eps(x_t, t)
+
+
+def seeded(number=2):
     return torch.Generator().manual_seed(number)
 
 
 def noise(like, generator):
-    return torch.randn(like.shape, generator=generator)
+    return torch.randn(like.shape, generator=generator).to(like)
 
 
-def estimate(x_t, t, prior):
-    return predict_x0(x_t, t, prior.eps(x_t, t), prior.schedule).clamp(-1, 1)
+def weight(F, trust):
+    """rho of `Degradation.prox` for a guess whose error has this variance."""
+    return max(F.sigma**2 / trust, 1e-8)
 
 
-def dps(y, F, prior, step, roots, steps=100):
-    prior, generator = Fewer(prior, steps, roots), seeded(2)
-    x_t = noise(F.start(y), generator)
-    for t in range(prior.schedule.T, 0, -1):
-        x_t.requires_grad_()
-        x0_hat = estimate(x_t, t, prior)
-        misfit = (y - F(to_display(x0_hat))).flatten(1).norm(dim=1).sum()
-        [gradient] = torch.autograd.grad(misfit, x_t)
-        x_t, x0_hat = x_t.detach(), x0_hat.detach()
-        mean = posterior_mean(x0_hat, x_t, t, prior.schedule)
-        fresh = float(posterior_std(t, prior.schedule)) * noise(x_t, generator)
-        # the gradient of a norm falls with the root of the number of pixels: the same at any size
-        x_t = mean + fresh - step * (x_t.shape[-1] / SMALL) * gradient
-    return to_display(x_t)
+def even_levels(prior, steps):
+    """The levels of `steps` times, evenly spaced from T to 1."""
+    times = torch.linspace(prior.schedule.T, 1, steps).round().long().tolist()
+    return [float(prior.schedule.sigma_bar[t]) for t in times]
+
+
+def ours(y, F, prior, draw=False):
+    return restore(y, F, prior, draw=draw, generator=seeded()).image
 
 
 @torch.no_grad()
-def ddnm(y, F, prior, noise_known, share, roots, threshold=0.03, steps=100):
-    """noise_known: 1, or 0 for the form without noise. threshold: smaller singular values are 0."""
-    prior, generator, by_value = Fewer(prior, steps, roots), seeded(2), spectrum(F)
-    x_t, schedule = noise(F.start(y), generator), prior.schedule
-    for t in range(schedule.T, 0, -1):
-        x0_hat = estimate(x_t, t, prior)
-        eps_hat = predict_eps(x_t, t, x0_hat, schedule)
-        then = float(schedule.alpha_bar[t - 1])
-        level, sigma_y = (1 - then) ** 0.5, then**0.5 * 2 * F.sigma * noise_known  # model range
+def one_call(y, F, prior, sigma):
+    """The denoiser alone, on the first image."""
+    return prior(F.start(y), F.sigma or sigma).clamp(0, 1)
 
-        def step(s, level=level, sigma_y=sigma_y):  # towards the photo, for a singular value s
-            whole = 1 / s.clamp(min=1e-9)
-            part = torch.clamp(whole, max=level / sigma_y) if sigma_y else whole
-            return torch.where(s > threshold, part, 0)
 
-        def left(s, level=level, sigma_y=sigma_y, step=step):  # of the noise; the photo has some
-            return (level**2 - (sigma_y * step(s)) ** 2).clamp(min=0).sqrt()
+@torch.no_grad()
+def dpir(y, F, prior, share, start, steps=8):
+    least = max(F.sigma, 1 / 255)
+    levels = np.geomspace(max(start / 255, least), least, steps).tolist()
+    x = F.start(y)
+    for sigma in levels:
+        x = prior(F.prox(x, y, weight(F, sigma**2 / share)), sigma).clamp(0, 1)
+    return x
 
-        back = F.A_adjoint(y - F(to_display(x0_hat)))  # has one factor s, which is divided out
-        towards = by_value(back, lambda s, step=step: step(s) / s.clamp(min=1e-9))
-        fresh = share * noise(x_t, generator) + (1 - share**2) ** 0.5 * eps_hat
-        x_t = then**0.5 * (x0_hat + 2 * towards) + by_value(fresh, left)
-    return to_display(x_t)
+
+@torch.no_grad()
+def diffpir(y, F, prior, share, zeta, steps=20):
+    generator, levels = seeded(), sigma_grid(prior.schedule, prior.schedule.sigma_bar[-1], steps)
+    x = F.start(y) + levels[0] * noise(F.start(y), generator)
+    for sigma, sigma_next in zip(levels, [*levels[1:], 0.0], strict=True):
+        x0 = F.prox(prior(x, sigma).clamp(0, 1), y, weight(F, sigma**2 / share))
+        old, new = (x - x0) / sigma, noise(x, generator)
+        x = x0 + sigma_next * ((1 - zeta) ** 0.5 * old + zeta**0.5 * new)
+    return x0
+
+
+@torch.no_grad()
+def ddrm(y, F, prior, eta, eta_b, steps=20):
+    """Singular values that are known: a blur that is symmetric, blocks, masks, noise alone."""
+    generator, by_value, levels = seeded(), spectrum(F), even_levels(prior, steps)
+    data = by_value(F.A_adjoint(y), lambda s: torch.where(s > 0.03, 1 / s.clamp(min=1e-9) ** 2, 0))
+    x = F.start(y) + levels[0] * noise(F.start(y), generator)
+    for sigma, then in zip(levels, [*levels[1:], 0.0], strict=True):
+        x0 = prior(x, sigma).clamp(0, 1)
+        if not then:
+            return x0
+        eps_hat, fresh = (x - x0) / sigma, noise(x, generator)
+
+        def of(s, kind, then=then):
+            """What multiplies each part, for a singular value s: seen well, seen, not seen."""
+            seen, error = s > 0.03, F.sigma / s.clamp(min=1e-9)  # of the photo, along s
+            well = seen & (then >= error)
+            partly = (1 - eta**2) ** 0.5 * then / error.clamp(min=1e-9)
+            parts = {
+                "data": (torch.full_like(s, eta_b), partly),
+                "fresh": ((then**2 - (eta_b * error) ** 2).clamp(min=0).sqrt(), eta * then),
+            }[kind]
+            rest = {"data": 0.0, "fresh": eta * then}[kind]
+            return torch.where(well, parts[0], torch.where(seen, parts[1], rest))
+
+        towards = by_value(data - x0, partial(of, kind="data"))
+        hidden = by_value(eps_hat, lambda s, then=then: (s <= 0.03) * (1 - eta**2) ** 0.5 * then)
+        x = x0 + towards + hidden + by_value(fresh, partial(of, kind="fresh"))
+    return x0
 
 
 def spectrum(F):
@@ -150,25 +204,97 @@ def spectrum(F):
     return by_value
 
 
+def guided(y, F, prior, step, eta, levels):
+    """Steps of DDIM in display range; `step(x0_hat, x, sigma, sigma_next)` is what is added."""
+    generator = seeded()
+    x = F.start(y) + levels[0] * noise(F.start(y), generator)
+    for sigma, then in zip(levels, [*levels[1:], 0.0], strict=True):
+        x = x.detach().requires_grad_()
+        x0_hat = prior(x, sigma).clamp(0, 1)
+        added = step(x0_hat, x, sigma, then)
+        x, x0_hat = x.detach(), x0_hat.detach()
+        var = eta**2 * then**2 * (1 - then**2 / sigma**2)
+        eps_hat = (x - x0_hat) / sigma
+        x = x0_hat + (then**2 - var) ** 0.5 * eps_hat + var**0.5 * noise(x, generator) + added
+    return x
+
+
+def dps(y, F, prior, scale, steps=100):
+    def step(x0_hat, x, sigma, then):
+        misfit = 2 * (y - F(x0_hat)).flatten(1).norm(dim=1).sum()  # model range, as theirs
+        [gradient] = torch.autograd.grad(misfit, x)
+        # Theirs steps in x_t and model range; x is x_t / sqrt(alpha_bar_t), halved, so that a
+        # gradient in x has half of a model range's factor, and x_(t-1) another scale.
+        now, after = ((1 + 4 * s**2) ** -0.5 for s in (sigma, then))  # sqrt(alpha_bar)
+        pixels = x.shape[-1] / 256  # of theirs; a norm's gradient falls with the root of pixels
+        return -scale * pixels * gradient / (4 * now * after)
+
+    return guided(y, F, prior, step, 1.0, even_levels(prior, steps))
+
+
+def pigdm(y, F, prior, share, eta, steps=100):
+    def step(x0_hat, x, sigma, then):
+        trust = share * 0.25 * 4 * sigma**2 / (1 + 4 * sigma**2)  # r_t^2 of a unit variance
+        with torch.no_grad():
+            towards = F.prox(x0_hat, y, weight(F, trust)) - x0_hat
+        [pulled] = torch.autograd.grad(x0_hat, x, towards)
+        return pulled * (1 + 4 * then**2) ** 0.5
+
+    return guided(y, F, prior, step, eta, even_levels(prior, steps))
+
+
 @torch.no_grad()
-def diffpir(y, F, prior, weight, zeta, steps=50):
-    schedule, generator = prior.schedule, seeded(2)
-    x_t, times = noise(F.start(y), generator), time_grid(schedule.T, steps)
-    for t, t_next in zip(times, [*times[1:], 0], strict=True):
-        rho = weight * F.sigma**2 / float(schedule.sigma_bar[t]) ** 2
-        x0 = to_model(F.prox(to_display(estimate(x_t, t, prior)), y, rho))
-        eps_hat = predict_eps(x_t, t, x0, schedule)
-        fresh = (1 - zeta) ** 0.5 * eps_hat + zeta**0.5 * noise(x_t, generator)
-        x_t = add_noise(x0, t_next, fresh, schedule)
-    return to_display(x_t)
+def daps(y, F, prior, share, sigma_min, levels=20, inner=5):
+    """Levels as theirs, rho = 7; the draw from N(x_0, share sigma^2) times the likelihood."""
+    generator = seeded()
+    start = float(prior.schedule.sigma_bar[-1])
+    roots = np.linspace(start ** (1 / 7), sigma_min ** (1 / 7), levels) ** 7
+    x = F.start(y) + start * noise(F.start(y), generator)
+    for number, sigma in enumerate(roots.tolist()):
+        x0 = x
+        line = [*np.linspace(sigma ** (1 / 7), 0.005 ** (1 / 7), inner) ** 7, 0.0]
+        for now, then in pairwise(line):
+            guess = prior(x0, float(now)).clamp(0, 1)
+            x0 = guess + then / now * (x0 - guess)
+        guess = x0 + (share * sigma**2) ** 0.5 * noise(x0, generator)
+        photo = y + F.sigma * noise(y, generator)
+        x0 = F.prox(guess, photo, weight(F, share * sigma**2))
+        if number + 1 < levels:
+            x = x0 + float(roots[number + 1]) * noise(x0, generator)
+    return x0
 
 
-def source(y, F, prior, s, roots, steps=100):
-    return algorithm_1(y, F, Fewer(prior, steps, roots), s=s, generator=seeded(2))
+def red_diff(y, F, prior, grad_weight, lr, steps=100):
+    """Their weight of the noise residual is 1 / SNR's root; times fall from T to 1."""
+    generator, image = seeded(), F.start(y).clone().requires_grad_()
+    optimiser = torch.optim.Adam([image], lr=lr, betas=(0.9, 0.99))
+    for sigma in even_levels(prior, steps):
+        eps = noise(image, generator)
+        with torch.no_grad():
+            x = image + sigma * eps
+            eps_hat = (x - prior(x, sigma).clamp(0, 1)) / sigma
+        model = 2 * image - 1  # their range
+        misfit = 4 * (y - F(image)).square().sum() / 2
+        inner = ((eps_hat - eps) * model).sum()
+        optimiser.zero_grad()
+        (misfit + grad_weight * 2 * sigma * inner).backward()
+        optimiser.step()
+    return image.detach()
 
 
-def ours(y, F, prior, strength=1.0, zeta=None):
-    return restore(y, F, prior, strength=strength, zeta=zeta, generator=seeded(2)).image
+class Fewer:
+    """A trained prior that is asked at `steps` of its times only."""
+
+    def __init__(self, prior, steps):
+        self.prior = prior
+        self.schedule, self.times = respaced(prior.schedule, steps)
+
+    def eps(self, x_t, t):
+        return self.prior.eps(x_t, self.times[t])
+
+
+def source(y, F, prior, s, steps=100):
+    return algorithm_1(y, F, Fewer(prior, steps), s=s, generator=seeded())
 
 
 def each(y, function):
@@ -180,14 +306,16 @@ def bicubic(y, F, prior):
     return F.start(y)
 
 
+def kernel_of(F):
+    return F.kernel.numpy() if F.kernel.ndim == 2 else torch.outer(F.kernel, F.kernel).numpy()
+
+
 def wiener_filter(y, F, prior, balance):
-    kernel = torch.outer(F.kernel, F.kernel).numpy()
-    return each(y, lambda array: wiener(array, kernel, balance))
+    return each(y, lambda array: wiener(array, kernel_of(F), balance))
 
 
 def richardson_lucy(y, F, prior, iterations):
-    kernel = torch.outer(F.kernel, F.kernel).numpy()
-    edge = len(kernel)
+    kernel, edge = kernel_of(F), len(F.kernel)
 
     def channel(a):
         wide = np.pad(a.clip(1e-3, 1), edge, mode="symmetric")
@@ -201,77 +329,140 @@ def biharmonic(y, F, prior):
     return each(y, lambda a: restoration.inpaint_biharmonic(a, holes, channel_axis=-1))
 
 
-BOTH = (0, 1)
-NULL_SPACE = {"noise_known": BOTH, "share": (0.0, 0.85), "roots": BOTH}
-# name: function, network calls, settings to choose from, the degradations it is for (all: None)
-METHODS = {
-    "restore": (ours, 20, {}, None),
-    "restore, zeta 1": (ours, 20, {"strength": (1.0,), "zeta": (1.0,)}, None),
-    "restore, tuned": (ours, 20, {"strength": (1.0, 3.0), "zeta": (0.0, 0.25, 1.0)}, None),
-    "DiffPIR": (diffpir, 50, {"weight": (0.3, 1.0, 4.0), "zeta": (0.3, 1.0)}, None),
-    "DDNM": (ddnm, 100, NULL_SPACE, None),
-    "DPS": (dps, 100, {"step": (1.0, 3.0, 9.0), "roots": BOTH}, None),
-    "Algorithm 1": (source, 100, {"s": (0.5, 1.0, 2.0, 4.0), "roots": BOTH}, None),
-    "bicubic": (bicubic, 0, {}, "block average 4"),
-    "Wiener": (wiener_filter, 0, {"balance": (0.03, 0.1, 0.3, 1.0, 3.0)}, "Gaussian blur"),
-    "Richardson-Lucy": (richardson_lucy, 0, {"iterations": (3, 5, 8, 12, 20)}, "Gaussian blur"),
-    "biharmonic": (biharmonic, 0, {}, "25% missing"),
+def means(y, F, prior, h):
+    settings = {"patch_size": 5, "patch_distance": 6, "sigma": F.sigma, "channel_axis": -1}
+    return each(y, lambda a: restoration.denoise_nl_means(a, h=h * F.sigma, **settings))
+
+
+def total_variation(y, F, prior, scale):
+    return each(y, lambda a: restoration.denoise_tv_chambolle(a, scale * F.sigma, channel_axis=-1))
+
+
+BLURS, BLOCKS = {"Gaussian blur", "motion blur"}, {"blocks x2", "blocks x4"}
+HOLES, NOISE = {"25% missing", "90% missing"}, {"noise 25", "noise 50"}
+LINEAR = BLURS | BLOCKS | HOLES | NOISE
+ANY = LINEAR | {"JPEG 10", "JPEG 30"}
+# name: function, tasks, names of the settings, the documented ones, four more to choose from. Slow
+# ones have 100 calls or more.
+FAST = {
+    "restore": (ours, ANY, (), (), ()),
+    "restore, one draw": (ours, ANY, ("draw",), (True,), ()),
+    "one call": (one_call, ANY, ("sigma",), (3 / 255,), ()),
+    "DPIR": (
+        *(dpir, ANY, ("share", "start"), (0.23, 49)),
+        ((0.1, 49), (0.5, 49), (0.23, 25), (0.23, 100)),
+    ),
+    "DiffPIR": (
+        *(diffpir, ANY, ("share", "zeta"), (7.0, 0.3)),
+        ((1.0, 0.3), (1.0, 1.0), (0.25, 0.3), (0.25, 1.0)),
+    ),
+    "DDRM": (
+        *(ddrm, LINEAR - {"motion blur"}, ("eta", "eta_b"), (0.85, 1.0)),
+        ((1.0, 1.0), (0.5, 1.0), (0.0, 1.0), (0.85, 0.5)),
+    ),
+    "Wiener": (wiener_filter, BLURS, ("balance",), (0.1,), ((0.03,), (0.3,), (1.0,), (3.0,))),
+    "Richardson-Lucy": (richardson_lucy, BLURS, ("iterations",), (10,), ((3,), (5,), (8,), (20,))),
+    "biharmonic": (biharmonic, HOLES, (), (), ()),
+    "bicubic": (bicubic, BLOCKS, (), (), ()),
+    "NLM": (means, NOISE, ("h",), (0.8,), ((0.4,), (0.6,), (1.0,), (1.2,))),
+    "TV": (total_variation, NOISE, ("scale",), (1.0,), ((0.5,), (0.7,), (1.5,), (2.0,))),
+}
+SLOW = {
+    "DPS": (dps, LINEAR, ("scale",), (0.3,), ((1.0,), (3.0,), (10.0,), (30.0,))),
+    "PiGDM": (
+        *(pigdm, ANY, ("share", "eta"), (1.0, 1.0)),
+        ((0.25, 1.0), (4.0, 1.0), (1.0, 0.0), (4.0, 0.0)),
+    ),
+    "DAPS": (
+        *(daps, ANY, ("share", "sigma_min"), (1.0, 0.05)),
+        ((0.25, 0.05), (0.25, 0.02), (1.0, 0.02), (0.25, 0.01)),
+    ),
+    "RED-diff": (
+        *(red_diff, ANY, ("grad_weight", "lr"), (0.25, 0.05)),
+        ((0.25, 0.02), (1.0, 0.02), (4.0, 0.02), (1.0, 0.05)),
+    ),
+    "Algorithm 1": (source, LINEAR, ("s",), (1.0,), ((0.25,), (0.5,), (2.0,), (4.0,))),
 }
 
 
-def tuned(task, method, held_back, prior):
-    """The settings with the best mean on photos held back, {} where there are none to choose."""
-    function, calls, settings, _ = METHODS[method]
-    if not settings:
-        return {}
-    x, F = held_back[:2] if calls else held_back, operators(SMALL)[task]
-    y, scores = F.simulate(x, seeded(3)), {}
-    for values in itertools.product(*settings.values()):
-        scores[values] = float(psnr(function(y, F, prior, *values), x).nan_to_num(0).mean())
-        print(task, method, values, round(scores[values], 2), flush=True)
-    return dict(zip(settings, max(scores, key=scores.get), strict=True))
+def best(task, method, held_back, prior, chosen):
+    """The settings with the best mean PSNR on two photos held back; those found before, if any."""
+    function, _, names, usual, others = (FAST | SLOW)[method]
+    if (task, method) not in chosen:
+        F = operators(SMALL)[task].requires_grad_(False)
+        y, scores = F.simulate(held_back, seeded(3)).detach(), {}
+        for values in (usual, *others):
+            result = function(y, F, prior, **dict(zip(names, values, strict=True)))
+            scores[values] = float(psnr(result, held_back).nan_to_num(0).mean())
+        chosen[task, method] = max(scores, key=scores.get)
+        print(task, method, {k: round(v, 2) for k, v in scores.items()}, flush=True)
+    return chosen[task, method]
 
 
-def measured(task, x, held_back, prior):
-    """The rows of one degradation."""
-    F, n, usual = operators(SIZE)[task], len(x) ** 0.5, None
-    y = F.simulate(x, seeded(1))
-    for method, (function, calls, _, only) in METHODS.items():
-        if only not in (None, task):
-            continue
-        settings = tuned(task, method, held_back, prior)
-        began = time.process_time()
-        scores = psnr(function(y, F, prior, **settings), x).double()
-        seconds = (time.process_time() - began) / len(x)
-        usual = scores if usual is None else usual
-        gap = scores - usual
-        row = {"task": task, "method": method, "calls": calls, "seconds": seconds}
-        row |= {"psnr": float(scores.mean()), "psnr_error": float(scores.std() / n)}
-        row |= {"minus_restore": float(gap.mean()), "error": float(gap.std() / n)}
-        row |= {"median": float(gap.quantile(0.5))}
-        row |= {"worst": float(gap.min()), "best": float(gap.max())}
-        row["settings"] = ", ".join(f"{k} {v:g}" for k, v in settings.items())
-        print(row, flush=True)
-        yield row
+def scored(x, result):
+    images = result.nan_to_num(0).clamp(0, 1), x
+    row = {"psnr": float(psnr(result.nan_to_num(0), x)), "ssim": float(piq.ssim(*images))}
+    return row | {"haarpsi": float(piq.haarpsi(*images)), "fsim": float(piq.fsim(*images))}
 
 
-def photos(shared):
-    """The crops that are measured, and those that the settings are chosen on."""
-    x = torch.cat([x for _, x in centre_crops(f"{shared}/eval/kodak24", SIZE)][::4])
-    held_back = [x for _, x in centre_crops(f"{shared}/train/val", SMALL)]
-    return x, torch.cat(held_back[:: len(held_back) // 24][:24])
+def written(names, values):
+    return ", ".join(f"{k} {v:g}" for k, v in zip(names, values, strict=True) if v is not None)
+
+
+def read(names_of):
+    """Keys of the rows that are there, and the best settings that they tell."""
+    done, chosen = set(), {}
+    with suppress(FileNotFoundError), open(OUT, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            done.add((row["task"], row["method"], row["settings"], row["image"]))
+            if row["settings"] == "best" and row["method"] in names_of:
+                _, _, names, usual, others = names_of[row["method"]]
+                for values in (usual, *others):
+                    if written(names, values) == row["chosen"]:
+                        chosen[row["task"], row["method"]] = values
+    return done, chosen
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24, train/val")
+    parser = arguments(__doc__, "eval/kodak24, train/val")
+    parser.add_argument("--every", type=int, default=1, help="each n-th photo only")
+    parser.add_argument("--slow", action="store_true", help="methods with 100 calls as well")
+    parser.add_argument("--full", action="store_true", help=f"{FULL} x {FULL} crops, on a GPU")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    x, held_back = photos(args.shared)
-    save_results(
-        "methods",
-        [row for task in operators(SIZE) for row in measured(task, x, held_back, load_prior())],
-    )
+    size, device = (FULL, "cuda") if args.full else (SIZE, "cpu")
+    methods = FAST | SLOW if args.slow or args.full else FAST
+    prior = Counted(load_prior(device=device))
+    crops = list(centre_crops(f"{args.shared}/eval/kodak24", size))[:: args.every]
+    held_back = [x for _, x in centre_crops(f"{args.shared}/train/val", SMALL)]
+    held_back = torch.cat([held_back[40], held_back[120]]).to(device)
+    done, chosen = read(FAST | SLOW)
+    new = not OUT.exists()
+    with open(OUT, "a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        for name, x in crops:
+            x = x.to(device)
+            for task, F in operators(size).items():
+                F.requires_grad_(False).to(device)
+                y = F.simulate(x, seeded(1)).detach()
+                for method, (function, tasks, names, usual, others) in methods.items():
+                    for kind in ("documented", "best") if others else ("documented",):
+                        if task not in tasks or (task, method, kind, name) in done:
+                            continue
+                        values = usual
+                        if kind == "best":
+                            values = best(task, method, held_back, prior, chosen)
+                        prior.calls, began = 0, time.process_time()
+                        result = function(y, F, prior, **dict(zip(names, values, strict=True)))
+                        seconds = time.process_time() - began
+                        row = {"task": task, "method": method, "settings": kind, "image": name}
+                        row |= {k: round(v, 4) for k, v in scored(x, result).items()}
+                        row |= {"calls": prior.calls, "seconds": round(seconds, 2)}
+                        writer.writerow(row | {"chosen": written(names, values)})
+                        file.flush()
+                print(name, task, flush=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Chains:
         spread: bool,
         generator: Generator | None,
     ):
-        self.ys, self.members = ys, [degradation]
+        self.ys, self.members, self.generator = ys, [degradation], generator
         if any(p.requires_grad for p in degradation.parameters()):
             self.members = [copy.deepcopy(degradation) for _ in ys]
             for member, y in zip(self.members, ys, strict=True):
@@ -59,6 +59,20 @@ class Chains:
     def prox(self, x: Tensor, trust: float) -> Tensor:
         """What agrees with the photos and stays near x, with rho = sigma_n^2 / trust."""
         return self._each(lambda d, y, x: d.prox(x, y, max(d.sigma**2 / trust, NO_NOISE)), x)
+
+    @torch.no_grad()
+    def draw(self, x: Tensor, trust: float) -> Tensor:
+        """A draw instead: x and the photos get noise of their own first; exact for a linear F."""
+
+        def noisy(image: Tensor, level: float) -> Tensor:
+            n = torch.randn(image.shape, generator=self.generator, dtype=image.dtype)
+            return image + level * n.to(image.device)
+
+        def one(d: Degradation, y: Tensor, x: Tensor) -> Tensor:
+            rho = max(d.sigma**2 / trust, NO_NOISE)
+            return d.prox(noisy(x, trust**0.5), noisy(y, d.sigma), rho)
+
+        return self._each(one, x)
 
     @torch.no_grad()
     def loss(self, x: Tensor) -> float:

@@ -29,6 +29,11 @@ class Policy(NamedTuple):
     zeta: float
     several: tuple[int, float] | None = None
 
+    def recipe(self, several: bool, draw: bool) -> tuple[int, float]:
+        """Steps and zeta, for one sample or several; draws put all of the noise back."""
+        steps, zeta = ((several or draw) and self.several) or (self.steps, self.zeta)
+        return steps, 1.0 if draw else zeta
+
 
 POLICY = {
     # A single step is nearer to the scene than any more (benchmarks/noise_steps.py) ...
@@ -45,6 +50,8 @@ POLICY = {
 TRUST = 5.0
 # The same for the last guess, in the variance of its own level: it is far better than its input.
 LAST = 0.1
+# And for a draw, near the error that a guess has: spread and error are then about equal.
+DRAW = 0.3
 # Noise level under which a guess is good enough to fit Phi to. Chosen on held-back photos; no
 # script repeats that choice yet.
 PHI_FROM = 0.5

@@ -14,25 +14,24 @@ from torch import Generator, Tensor
 from gdp_lite.chains import Chains
 from gdp_lite.degradations import Degradation
 from gdp_lite.image import check_photo
-from gdp_lite.policy import ABOVE, LAST, PHI_FROM, POLICY, TRUST
+from gdp_lite.policy import ABOVE, DRAW, LAST, PHI_FROM, POLICY, TRUST
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
 
 FAR = (-10.0, 70.0)  # no photo in display range lies beyond, whatever its exposure
-Noise = Callable[[], Tensor]
-Levels = list[float]
 
 
 def proximal_steps(
     chains: Chains,
     x0: Tensor,
     denoiser: Denoiser,
-    sigmas: Levels,
+    sigmas: list[float],
     strength: float,
     zeta: float,
     learn: bool,
-    noise: Noise,
+    draw: bool,
+    noise: Callable[[], Tensor],
 ) -> Iterator[tuple[float, Tensor, Tensor, Tensor]]:
     """Yields (sigma, x, x_{0|t}, x_0) for every level, the guess before and after the photo."""
     x = x0 + zeta**0.5 * sigmas[0] * noise()
@@ -41,15 +40,16 @@ def proximal_steps(
             x0_hat = denoiser(x, sigma).clamp(0, 1)  # denoise: Eq. (5)
         if learn and sigma <= PHI_FROM:
             chains.fit(x0_hat, sigma)  # learn Phi: line 7
-        trust = TRUST * sigma_next**2 or LAST * sigma**2  # r^2
-        x0 = chains.prox(x0_hat, strength * trust)  # agree with the photo
+        agree = chains.draw if draw else chains.prox
+        trust = DRAW * sigma**2 if draw else TRUST * sigma_next**2 or LAST * sigma**2  # r^2
+        x0 = agree(x0_hat, strength * trust)  # agree with the photo
         yield sigma, x, x0_hat, x0
         if sigma_next:
             x = x0 + zeta**0.5 * sigma_next * noise()  # put noise back: Eq. (2)
 
 
 def denoising_steps(
-    x: Tensor, denoiser: Denoiser, sigmas: Levels, zeta: float, noise: Noise
+    x: Tensor, denoiser: Denoiser, sigmas: list[float], zeta: float, noise: Callable[[], Tensor]
 ) -> Iterator[tuple[float, Tensor, Tensor, Tensor]]:
     """The same for a photo x that is a state itself: Eq. (4) leads back, y is not used twice."""
     for sigma, sigma_next in zip(sigmas, [*sigmas[1:], 0.0], strict=True):
@@ -73,6 +73,7 @@ def restore(
     learn: bool = True,
     start_sigma: float | None = None,
     zeta: float | None = None,
+    draw: bool = False,
     generator: Generator | None = None,
     callback: Callable[[Step], object] | None = None,
 ) -> Restoration:
@@ -107,8 +108,9 @@ def restore(
         one, if samples > 1), "random" (as in the source) or "given" (as it is).
     learn : whether Phi is learned after that.
     start_sigma : noise level of the first step, display range.
-    zeta : share of the noise's variance that is put back, 0 (deterministic, near a posterior mean)
-        to 1 (nearest to a sample; the spread over seeds is still smaller than the posterior's).
+    zeta : share of the noise's variance that is put back; 0 is deterministic.
+    draw : take each x_0 from the Gaussian posterior of guess and photo, r^2 = `policy.DRAW`
+        sigma^2, zeta = 1: samples are then about as far from each other as from the scene.
     generator : a CPU generator, so that a seed gives the same picture everywhere.
     callback : called with a `Step` after every step.
 
@@ -131,10 +133,9 @@ def restore(
     """
     _check_photo(y, degradation)
     policy = POLICY[degradation.kind]
-    usual = policy.several if samples != 1 and policy.several else (policy.steps, policy.zeta)
+    usual = policy.recipe(samples != 1, draw)
     steps, zeta = usual[0] if steps is None else steps, usual[1] if zeta is None else zeta
-    if start_sigma is None:
-        start_sigma = policy.start_sigma
+    start_sigma = policy.start_sigma if start_sigma is None else start_sigma
     _check(steps, strength, samples, initial, zeta, start_sigma)
     ys = y.detach().repeat(samples, 1, 1, 1)
     degradation.check_measurement(ys)
@@ -151,18 +152,17 @@ def restore(
 
     if start_sigma is None:  # the photo's own noise
         start_sigma = degradation.sigma / strength**0.5 * (1.0 if zeta or steps == 1 else ABOVE)
-    end = 0.0 if degradation.noise_only else chains.sigma
-    sigmas = sigma_grid(schedule_of(prior), start_sigma, steps, end)
     if degradation.noise_only:
+        sigmas = sigma_grid(schedule_of(prior), start_sigma, steps)
         walk = denoising_steps(x0, prior, sigmas, zeta, noise)
     else:
-        walk = proximal_steps(chains, x0, prior, sigmas, strength, zeta, learn, noise)
-    trace = []
+        sigmas = sigma_grid(schedule_of(prior), start_sigma, steps, chains.sigma)
+        walk = proximal_steps(chains, x0, prior, sigmas, strength, zeta, learn, draw, noise)
+    trace: list[dict] = []
     for number, (sigma, x, x0_hat, x0) in enumerate(walk, 1):  # noqa: B007
-        loss, phi = chains.loss(x0_hat), chains.phi()
-        trace.append({"sigma": sigma, "loss": loss, "phi": phi})
+        trace.append({"sigma": sigma, "loss": chains.loss(x0_hat), "phi": chains.phi()})
         if callback is not None:
-            callback(Step(number, len(sigmas), sigma, x, x0_hat, loss, phi))
+            callback(Step(number, len(sigmas), state=x, x0_hat=x0_hat, **trace[-1]))
     shape = (samples, len(y))
     return Restoration(
         x0.view(*shape, *x0.shape[1:]),

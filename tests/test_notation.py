@@ -35,7 +35,7 @@ WORDS = {
         "number",
     ),
     *("samples", "initial", "learn", "residual", "trace", "start", "denoiser", "chains"),
-    *("sigmas", "light"),
+    *("sigmas", "light", "draw", "several", "trust"),
 }
 
 

@@ -11,6 +11,7 @@ from skimage import data
 
 from gdp_lite.algorithm import algorithm_1
 from gdp_lite.book.metrics import psnr
+from gdp_lite.chains import Chains
 from gdp_lite.degradations import (
     BlindGaussianBlur,
     BlockAverage,
@@ -534,3 +535,31 @@ def test_a_photo_with_a_gradient_is_only_a_photo():
     y = torch.full((1, 3, 6, 6), 0.5, requires_grad=True)
     restore(y, Exposure(0.5, sigma=0.1), GaussianPrior(), 2, generator=generator())
     assert y.grad is None
+
+
+def test_draws_are_as_far_from_each_other_as_from_the_scene(prior):
+    """Spread over error of the mean: near 1 for draws, far below for the default's samples."""
+    x = from_uint8(data.chelsea()[96:144, 120:168])
+    blur = GaussianBlur(9, 1.5, 5 / 255)
+    y = blur.simulate(x, generator(1))
+    ratios = []
+    for draw in (True, False):
+        result = restore(y, blur, prior, samples=5, draw=draw, generator=generator())
+        error = (result.image.clamp(0, 1) - x).square().mean().sqrt()
+        ratios.append(float(result.spread.square().mean().sqrt() / error))
+    assert 0.6 < ratios[0] < 1.8  # too wide on so smooth a scene, 0.7 on rough ones
+    assert ratios[1] < 0.4
+
+
+def test_a_draw_has_the_posterior_that_it_is_from():
+    """Masked Gaussian: mean and variance of y and guess together where seen, the guess's else."""
+    mask = Inpainting(torch.tensor([[1.0, 0.0]]).double(), 0.1)
+    chains = Chains(mask, torch.full((40_000, 3, 1, 2), 0.8).double(), "given", False, generator())
+    drawn = chains.draw(torch.full((40_000, 3, 1, 2), 0.5).double(), 0.04).flatten(0, 2)
+    seen, hidden = drawn[:, 0], drawn[:, 1]
+    var = 1 / (1 / 0.04 + 1 / 0.01)
+    # 120,000 draws: the mean to 0.3 percent of the width, the variance to 0.4 percent
+    assert abs(float(seen.mean()) - var * (0.5 / 0.04 + 0.8 / 0.01)) < 4 * 0.003 * var**0.5
+    assert abs(float(seen.var()) / var - 1) < 4 * 0.004
+    assert abs(float(hidden.mean()) - 0.5) < 4 * 0.003 * 0.2
+    assert abs(float(hidden.var()) / 0.04 - 1) < 4 * 0.004
