@@ -44,11 +44,8 @@ POLICY = {
     "general": Policy(8, 0.25, 0.25),
     "missing": Policy(20, 0.25, 0.0, several=(20, 0.25)),
 }
-# Variance that a guess is trusted with, in that of the next noise level: the photo's noise comes
-# back from the proximal step at no more than half of its root, in any frequency. 4 would keep that
-# below the next level; a little more is best (benchmarks/strength.py).
-TRUST = 5.0
-# The same for the last guess, in the variance of its own level: it is far better than its input.
+# Variance of a guess's error, in that of the level it was made at: the least trust, and that of the
+# last step (measured in the chapter on the practical sampler).
 LAST = 0.1
 # And for a draw, near the error that a guess has: spread and error are then about equal.
 DRAW = 0.3

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from gdp_lite.chains import Chains
 from gdp_lite.degradations import Degradation
 from gdp_lite.image import check_photo
-from gdp_lite.policy import ABOVE, DRAW, LAST, PHI_FROM, POLICY, TRUST
+from gdp_lite.policy import ABOVE, DRAW, LAST, PHI_FROM, POLICY
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
@@ -41,7 +41,7 @@ def proximal_steps(
         if learn and sigma <= PHI_FROM:
             chains.fit(x0_hat, sigma)  # learn Phi: line 7
         agree = chains.draw if draw else chains.prox
-        trust = DRAW * sigma**2 if draw else TRUST * sigma_next**2 or LAST * sigma**2  # r^2
+        trust = max(4 * (1 - zeta) * sigma_next**2, (DRAW if draw else LAST) * sigma**2)  # r^2
         x0 = agree(x0_hat, strength * trust)  # agree with the photo
         yield sigma, x, x0_hat, x0
         if sigma_next:
@@ -85,9 +85,9 @@ def restore(
         x_0 = argmin_z ||F(z) - y||^2 + rho ||z - x_{0|t}||^2,
 
     and adds noise again, x = x_0 + sqrt(zeta) sigma' n. No gradient passes through the network. The
-    proximal step is the one of DiffPIR (Zhu et al. 2023); the trust is not: r^2 = `policy.TRUST`
-    sigma'^2, which keeps the photo's noise in x_0 near the next level sigma', and levels end at
-    sigma_n. The last x_{0|t} is better than its level: there r^2 = `policy.LAST` sigma^2.
+    proximal step is DiffPIR's (Zhu et al. 2023), the trust is not: at no frequency is the photo's
+    noise in x_0 above r / 2, and r^2 = 4 (1 - zeta) sigma'^2 leaves it room, beside the new noise,
+    in the next level sigma'. Least is `policy.LAST` sigma^2, a guess's error; levels end at sigma_n.
 
     Where there is nothing but white noise (``degradation.noise_only``), the photo is a diffused
     image already: it is taken for a state with noise sigma_n / sqrt(strength), and Eq. (4) leads
