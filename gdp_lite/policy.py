@@ -44,10 +44,7 @@ POLICY = {
     "general": Policy(8, 0.25, 0.25),
     "missing": Policy(20, 0.25, 0.0, several=(20, 0.25)),
 }
-# Variance of a guess's error, in that of the level it was made at: the least trust, and that of the
-# last step (measured in the chapter on the practical sampler).
-LAST = 0.1
-# And for a draw, near the error that a guess has: spread and error are then about equal.
+# Variance of a guess's error in a draw, in that of its level: spread and error are then alike.
 DRAW = 0.3
 # Noise level under which a guess is good enough to fit Phi to. Chosen on held-back photos; no
 # script repeats that choice yet.

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from gdp_lite.chains import Chains
 from gdp_lite.degradations import Degradation
 from gdp_lite.image import check_photo
-from gdp_lite.policy import ABOVE, DRAW, LAST, PHI_FROM, POLICY
+from gdp_lite.policy import ABOVE, DRAW, PHI_FROM, POLICY
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
@@ -41,7 +41,7 @@ def proximal_steps(
         if learn and sigma <= PHI_FROM:
             chains.fit(x0_hat, sigma)  # learn Phi: line 7
         agree = chains.draw if draw else chains.prox
-        trust = max(4 * (1 - zeta) * sigma_next**2, (DRAW if draw else LAST) * sigma**2)  # r^2
+        trust = DRAW * sigma**2 if draw else max(4 * (1 - zeta) * sigma_next**2, sigma**2)
         x0 = agree(x0_hat, strength * trust)  # agree with the photo
         yield sigma, x, x0_hat, x0
         if sigma_next:
@@ -87,7 +87,7 @@ def restore(
     and adds noise again, x = x_0 + sqrt(zeta) sigma' n. No gradient passes through the network. The
     proximal step is DiffPIR's (Zhu et al. 2023), the trust is not: at no frequency is the photo's
     noise in x_0 above r / 2, and r^2 = 4 (1 - zeta) sigma'^2 leaves it room, beside the new noise,
-    in the next level sigma'. Least is `policy.LAST` sigma^2, a guess's error; levels end at sigma_n.
+    in the next level sigma'. It is sigma^2 at least, as at the last level.
 
     Where there is nothing but white noise (``degradation.noise_only``), the photo is a diffused
     image already: it is taken for a state with noise sigma_n / sqrt(strength), and Eq. (4) leads
@@ -152,11 +152,10 @@ def restore(
 
     if start_sigma is None:  # the photo's own noise
         start_sigma = degradation.sigma / strength**0.5 * (1.0 if zeta or steps == 1 else ABOVE)
+    sigmas = sigma_grid(schedule_of(prior), start_sigma, steps)
     if degradation.noise_only:
-        sigmas = sigma_grid(schedule_of(prior), start_sigma, steps)
         walk = denoising_steps(x0, prior, sigmas, zeta, noise)
     else:
-        sigmas = sigma_grid(schedule_of(prior), start_sigma, steps, chains.sigma)
         walk = proximal_steps(chains, x0, prior, sigmas, strength, zeta, learn, draw, noise)
     trace: list[dict] = []
     for number, (sigma, x, x0_hat, x0) in enumerate(walk, 1):  # noqa: B007

@@ -108,19 +108,14 @@ def cosine_schedule(T: int = 1000, offset: float = 0.008, max_beta: float = 0.99
     return NoiseSchedule.from_betas((1 - f[1:] / f[:-1]).clamp(max=max_beta))
 
 
-def time_grid(t_start: int, steps: int, t_end: int = 1) -> list[int]:
-    """At most `steps` decreasing times from t_start to t_end, quadratically denser near 1."""
+def time_grid(t_start: int, steps: int) -> list[int]:
+    """At most `steps` decreasing times from t_start to 1, quadratically denser near 1."""
     if steps < 1:
         raise ValueError(f"at least one step is needed, got {steps}")
-    root = torch.linspace(t_start**0.5, min(t_end, t_start) ** 0.5, steps, dtype=torch.float64)
+    root = torch.linspace(t_start**0.5, 1, steps, dtype=torch.float64)
     return sorted({round(float(r**2)) for r in root}, reverse=True)
 
 
-def sigma_grid(schedule: NoiseSchedule, start: float, steps: int, end: float = 0.0) -> list[float]:
-    """The noise levels of `time_grid`, display range: from the one nearest to `start` down.
-
-    end: the level to stop at; 0 is for the schedule's least.
-    """
-    t_end = int(schedule.nearest_t(end)) if end else 1
-    times = time_grid(int(schedule.nearest_t(start)), steps, t_end)
-    return [float(schedule.sigma_bar[t]) for t in times]
+def sigma_grid(schedule: NoiseSchedule, start: float, steps: int) -> list[float]:
+    """The noise levels of `time_grid`, display range, from the one nearest to `start` down."""
+    return [float(schedule.sigma_bar[t]) for t in time_grid(int(schedule.nearest_t(start)), steps)]
