@@ -572,4 +572,4 @@ def test_noise_that_is_stronger_than_told_is_not_blown_up(prior):
     y = capture(x, GaussianBlur(9, 1.0), 15 / 255, 92, generator())
     assert float(psnr(restore(y, blur, prior, generator=generator()).image, x)) > 28.5
     far = restore(y, blur, prior, strength=1.7, generator=generator()).image
-    assert float(psnr(far, x)) < 26  # as with r^2 = 5 sigma'^2
+    assert float(psnr(far, x)) < 26  # more room than there is
