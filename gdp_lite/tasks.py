@@ -54,14 +54,14 @@ def degradation_for(
         sigma = math.hypot(noise_alone * (LOSSY if lossy else LOSSLESS), CODING_NOISE)
     elif noise is None:
         coding = CODING_NOISE_DEBLUR if task == "deblur" else CODING_NOISE
-        sigma = math.hypot(estimate_noise(image), coding)
+        sigma = math.hypot(estimate_noise(image, coded=lossy), coding)
     else:
         sigma = max(noise, ROUNDING_NOISE)
     if task == "denoise":
         return GaussianNoise(sigma, coded=lossy)
     if task == "deblur":
         if blur is None:
-            blur = _width(image)
+            blur = _width(image, lossy)
             if blur < SHARP:
                 return degradation_for("denoise", image, noise, lossy=lossy)
         return GaussianBlur(2 * math.ceil(3 * blur) + 1, blur, sigma)
@@ -80,11 +80,11 @@ def degradation_for(
     raise ValueError(f"unknown task {task!r}")
 
 
-def _width(image: Tensor) -> float:
+def _width(image: Tensor, lossy: bool) -> float:
     """The blur of the photo in pixels; 0 for one that is too small to tell."""
     if min(image.shape[-2:]) < 16:
         return 0.0
-    return estimate_blur_width(image, estimate_noise(image))
+    return estimate_blur_width(image, estimate_noise(image, coded=lossy))
 
 
 def pick_device(name: str) -> str:

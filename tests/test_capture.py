@@ -63,9 +63,23 @@ def test_white_noise_is_estimated_within_15_percent(photo, sigma):
     assert 255 * estimate_noise(noisy(photo, sigma)) == pytest.approx(sigma, rel=0.15)
 
 
+def test_noise_under_a_jpeg_is_that_of_its_luma(photo):
+    """Halved chroma takes colour noise away and leaves brightness noise; clipped pixels have none."""
+    generator = torch.Generator().manual_seed(0)
+    white_sky = torch.cat([torch.full_like(photo, 1.3), photo, torch.full_like(photo, -0.3)], -2)
+    for scene in (photo, white_sky):
+        y = capture(scene, GaussianBlur(9, 1.0), 15 / 255, 92, generator)
+        assert 255 * estimate_noise(y, coded=True) == pytest.approx(15, rel=0.12)
+        assert 255 * estimate_noise(y) < 12
+    white = noisy(0.3 + 0.4 * photo, 15)
+    assert estimate_noise(white, coded=True) == pytest.approx(estimate_noise(white), rel=0.1)
+    assert estimate_noise(torch.ones(1, 3, 64, 64), coded=True) == 0
+
+
+@pytest.mark.parametrize("coded", [False, True])
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (3, 3), (5, 4)])
-def test_tiny_photos_have_an_estimate(size):
-    assert 0 <= estimate_noise(torch.rand(1, 3, *size)) < 1
+def test_tiny_photos_have_an_estimate(size, coded):
+    assert 0 <= estimate_noise(torch.rand(1, 3, *size), coded) < 1
 
 
 def test_tasks_assume_what_they_say(photo):

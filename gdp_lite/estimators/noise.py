@@ -15,8 +15,10 @@ from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.image import check_photo
 from gdp_lite.prior import Denoiser, schedule_of
 
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in a JPEG
 
-def estimate_noise(image: Tensor) -> Estimate:
+
+def estimate_noise(image: Tensor, coded: bool = False) -> Estimate:
     """Standard deviation of white noise, by the finest diagonal wavelet coefficients.
 
     Their median, mean over the channels; scikit-image, Donoho 1994. Noise that JPEG has smoothed,
@@ -25,26 +27,48 @@ def estimate_noise(image: Tensor) -> Estimate:
     Parameters
     ----------
     image : (1, 3, H, W), display range.
+    coded : the noise has passed a JPEG, which halves the chroma and rounds it coarsely: by the
+        luma alone, in units of one channel, and only where no channel is black or clipped.
 
     Returns
     -------
-    Display range; 0, with no idea of it, below 4 pixels.
+    Display range; 0, with no idea of it, below 4 pixels and where all is black or clipped.
 
     Examples
     --------
     >>> noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     >>> round(estimate_noise(0.5 + 0.1 * noise), 2)
     0.1
+    >>> round(estimate_noise(0.5 + 0.1 * noise, coded=True), 2)
+    0.1
     """
+    if min(image.shape[-2:]) < 4:  # too small for a wavelet
+        return Estimate(0.0, math.inf)
+    if coded:
+        return _luma_noise(image)
     from skimage.restoration import estimate_sigma
 
     array = image[0].permute(1, 2, 0).cpu().numpy()
-    if min(array.shape[:2]) < 4:  # too small for a wavelet
-        return Estimate(0.0, math.inf)
     estimate = float(np.mean(estimate_sigma(array, channel_axis=-1)))
     # A median of n absolute normals errs by the share 1.17 / sqrt(n); n is a quarter of them.
     error = 1.17 / (0.25 * array.size) ** 0.5
     return Estimate(estimate, error * estimate) if math.isfinite(estimate) else Estimate(0, 0)
+
+
+def _luma_noise(image: Tensor) -> Estimate:
+    import pywt
+
+    weights = image.new_tensor(LUMA)
+    luma = torch.einsum("c,bchw->bhw", weights / weights.norm(), image)[0]
+    outside = ((image <= 2 / 255) | (image >= 253 / 255)).any(1)[None].float()
+    detail = np.abs(pywt.dwt2(luma.cpu().numpy(), "db2")[1][2])
+    # Four pixels along each axis make a coefficient, the first two of them beyond the border.
+    outside = functional.max_pool2d(functional.pad(outside, (2, 3, 2, 3)), 4, 2)[0, 0]
+    found = detail[(outside.cpu().numpy() == 0) & (detail > 0)]
+    if len(found) == 0:
+        return Estimate(0.0, math.inf)
+    estimate = float(np.median(found)) / 0.6745
+    return Estimate(estimate, 1.17 * estimate / len(found) ** 0.5)
 
 
 def estimate_flat_noise(image: Tensor, tile: int = 16, quantile: float = 0.1) -> Estimate:
