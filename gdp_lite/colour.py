@@ -61,7 +61,7 @@ def keep_colour(restored: Tensor, photo: Tensor, cell: int = CELL) -> Tensor:
 def _with_low(restored: Tensor, photo: Tensor, cell: int) -> Tensor:
     """(B, 1, H, W) with the photo's means over cells, joined smoothly, and its mean exactly."""
     size = photo.shape[-2:]
-    grid = [max(1, round(n / cell)) for n in size]
+    grid = (max(1, round(size[0] / cell)), max(1, round(size[1] / cell)))
     low = adaptive_avg_pool2d(photo - restored, grid)
     result = restored + interpolate(low, size, mode="bilinear", align_corners=False)
     result = result.clamp(0, 1)

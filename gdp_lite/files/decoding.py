@@ -1,19 +1,22 @@
 """One function a format: from bytes to stored pixels and all metadata."""
 
+import contextlib
 import io
 import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
-from gdp_lite.files import iptc, jpeg, metadata, pixels, png, tiff, trailer, xmp
+from gdp_lite.files import jpeg, metadata, pixels, png, tiff, trailer
 from gdp_lite.files.photo import Origin, PhotoError
 
-if TYPE_CHECKING:
-    from gdp_lite.files.reading import Limits
-
+Check = Callable[[int, int], None]  # raises PhotoError for a width and height it refuses
 # Pillow tells of damaged files through here; without a listener that would reach the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 _FRAMES = {0xC3: "lossless JPEG", 0xC5: "hierarchical JPEG", 0xC6: "hierarchical JPEG"}
@@ -38,7 +41,7 @@ class Decoded:
     notes: list[str] = field(default_factory=list)
 
 
-def decode_jpeg(data: bytes, name: str, limits: "Limits") -> Decoded:
+def decode_jpeg(data: bytes, name: str, check: Check) -> Decoded:
     """The first picture of a file, whatever stands behind it (MPO), also where its end misses."""
     found = jpeg.parse(data)
     if found.frame is None or b"\xff\xda" not in found.core:
@@ -49,13 +52,13 @@ def decode_jpeg(data: bytes, name: str, limits: "Limits") -> Decoded:
     if marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
         kind = _FRAMES.get(marker, "JPEG of a rare kind")
         raise PhotoError(f"{name} is a {kind}: save it as a plain one first")
-    limits.check(name, width, height)
+    check(width, height)
     notes = []
     if not found.whole:
         notes.append("the file ends early: what is missing of the picture is grey")
     block = jpeg.joined(found.extras, 0xE1, jpeg.EXIF)
     said = metadata.of_jpeg(found.extras)
-    with Image.open(io.BytesIO(found.core), formats=("JPEG",)) as picture:
+    with JpegImageFile(io.BytesIO(found.core)) as picture:
         origin = Origin(
             "JPEG",
             found.extras,
@@ -72,11 +75,11 @@ def decode_jpeg(data: bytes, name: str, limits: "Limits") -> Decoded:
     )
 
 
-def decode_png(data: bytes, name: str, limits: "Limits") -> Decoded:
+def decode_png(data: bytes, name: str, check: Check) -> Decoded:
     """Pillow sees the pixels' chunks alone: no text, however long or damaged, is in its way."""
     chunks, damaged = png.parse(data)
     width, height, bits, colour = png.header(chunks)
-    limits.check(name, width, height)
+    check(width, height)
     if sum(kind == b"fcTL" for kind, _ in chunks) > 1:
         raise PhotoError(f"{name} is animated: save a single frame of it first")
     notes = [f"a damaged {kind.decode('latin-1')} chunk was left out" for kind in damaged]
@@ -112,10 +115,10 @@ def _deep_png(chunks: list[tuple[bytes, bytes]], colour: int) -> np.ndarray:
     return array
 
 
-def decode_webp(data: bytes, name: str, limits: "Limits") -> Decoded:
+def decode_webp(data: bytes, name: str, check: Check) -> Decoded:
     """WebP, lossy or not."""
     with Image.open(io.BytesIO(data), formats=("WEBP",)) as picture:
-        limits.check(name, *picture.size)
+        check(*picture.size)
         if getattr(picture, "is_animated", False):
             raise PhotoError(f"{name} is animated: save a single frame of it first")
         found = _by_pillow(picture, "WEBP")
@@ -130,10 +133,10 @@ def decode_webp(data: bytes, name: str, limits: "Limits") -> Decoded:
         return found
 
 
-def decode_avif(data: bytes, name: str, limits: "Limits") -> Decoded:
+def decode_avif(data: bytes, name: str, check: Check) -> Decoded:
     """AVIF, whose own turns Pillow tells as EXIF's orientation."""
     with Image.open(io.BytesIO(data), formats=("AVIF",)) as picture:
-        limits.check(name, *picture.size)
+        check(*picture.size)
         if getattr(picture, "is_animated", False):
             raise PhotoError(f"{name} is animated: save a single frame of it first")
         found = _by_pillow(picture, "AVIF")
@@ -144,20 +147,20 @@ def decode_avif(data: bytes, name: str, limits: "Limits") -> Decoded:
         return found
 
 
-def decode_heif(data: bytes, name: str, limits: "Limits") -> Decoded:
+def decode_heif(data: bytes, name: str, check: Check) -> Decoded:
     """HEIC, by pillow-heif, which turns it upright."""
     with Image.open(io.BytesIO(data), formats=("HEIF",)) as picture:
-        limits.check(name, *picture.size)
+        check(*picture.size)
         found = _by_pillow(picture, "HEIF")
         found.lossy = True
         found.notes.append("only the picture, EXIF, XMP and profile of the HEIC file are kept")
         return found
 
 
-def decode_tiff(data: bytes, name: str, limits: "Limits") -> Decoded:
+def decode_tiff(data: bytes, name: str, check: Check) -> Decoded:
     """The first page of a TIFF, 8 or 16 bits; Pillow turns it upright."""
-    with Image.open(io.BytesIO(data), formats=("TIFF",)) as picture:
-        limits.check(name, *picture.size)
+    with _silent(), TiffImageFile(io.BytesIO(data)) as picture:
+        check(*picture.size)
         tags = dict(picture.tag_v2)
         bits = tags.get(_BITS, (1,))
         bits = max(bits) if isinstance(bits, tuple) else bits
@@ -182,6 +185,24 @@ def decode_tiff(data: bytes, name: str, limits: "Limits") -> Decoded:
             array, alpha, black = _plain(picture, said.get("icc_profile"), notes)
     lossy = tags.get(_COMPRESSION) in (6, 7)
     return Decoded(array, origin, said, 1, array.shape[2] == 1, lossy, alpha, black, notes)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """libtiff tells of damaged files on the process's standard error; here nobody listens."""
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, ValueError, AttributeError):  # there is none
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _by_pillow(picture: Image.Image, kind: str) -> Decoded:

@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from gdp_lite.files import iptc, jpeg, renewing, trailer, xmp
 from gdp_lite.files.photo import Photo
@@ -56,7 +57,7 @@ def _tables(old: list[list[int]], mode: str) -> list[list[int]]:
     """Quantisation tables no coarser than the file's, nor than those of `QUALITY`."""
     file = io.BytesIO()
     Image.new("RGB", (8, 8)).save(file, "JPEG", quality=QUALITY)
-    with Image.open(file) as small:
+    with JpegImageFile(io.BytesIO(file.getvalue())) as small:
         usual = [list(table) for table in small.quantization.values()]
     if mode == "CMYK":  # Pillow writes one table for all four
         old, usual = [list(np.min(old, axis=0))], usual[:1]

@@ -33,6 +33,8 @@ def encode_tiff(
     old = [item for item in tiff.fields(exif) if item.place == "main"]
     start = exif if order and old else b"II*\0\0\0\0\0"
     order = order if order and old else "<"
+    # A resolution that is no fraction stops readers (Pillow) that would do without one.
+    old = [i for i in old if i.tag not in (282, 283) or (i.kind, i.count) == (5, 1)]
     parts, size = [start], len(start)
     entries = {i.tag: exif[i.at : i.at + 12] for i in old if i.tag not in {*STRUCTURE, *blocks}}
 
@@ -58,7 +60,7 @@ def encode_tiff(
     for top in range(0, height, _ROWS):
         rows = array[top : top + _ROWS]
         strip = np.concatenate([rows[:, :1], rows[:, 1:] - rows[:, :-1]], 1)
-        packed = zlib.compress(strip.astype(strip.dtype.newbyteorder(order)).tobytes(), 6)
+        packed = zlib.compress(strip.astype(f"{order}u{strip.itemsize}").tobytes(), 6)
         offsets.append(put(packed))
         lengths.append(len(packed))
     colours = channels - alpha

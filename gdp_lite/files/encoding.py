@@ -5,7 +5,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -86,6 +85,8 @@ def encode(
         shown = _on_white(shown, alpha)
         alpha = None
     if alpha is not None:
+        if kind == "TIFF" and bits == 16:  # grey with transparency of so many bits is hardly read
+            array = np.broadcast_to(array, (*array.shape[:2], 3))
         array = np.concatenate([array, alpha], 2)
     if kind == "JPEG":
         return _jpeg(change, shown), change.notes
@@ -164,8 +165,10 @@ def _other_losses(change: Change, kind: str) -> None:
     photo, origin = change.photo, change.photo.origin
     lost = []
     if origin.kind == "JPEG":
-        known = (jpeg.EXIF, jpeg.XMP, jpeg.XMP_EXTENSION, jpeg.ICC, jpeg.PHOTOSHOP, jpeg.MPF)
-        known += (b"JFIF\0", b"JFXX\0", b"Adobe")
+        known = (
+            *(jpeg.EXIF, jpeg.XMP, jpeg.XMP_EXTENSION, jpeg.ICC, jpeg.PHOTOSHOP, jpeg.MPF),
+            *(b"JFIF\0", b"JFXX\0", b"Adobe"),
+        )
         others = {m for m, c in origin.segments if m != jpeg.COMMENT and not c.startswith(known)}
         lost += [f"APP{marker - 0xE0}" for marker in sorted(others)]
         lost += trailer.describe(origin.segments, origin.trailer)
@@ -176,8 +179,8 @@ def _other_losses(change: Change, kind: str) -> None:
         lost.append("the comment")
     if origin.kind == "PNG" and kind != "PNG":
         texts = [name for name, _, _ in origin.chunks if name in (b"tEXt", b"zTXt", b"iTXt")]
-        others = len(texts) - sum(key in photo.metadata for key in ("xmp", "comment"))
-        lost += ["texts of the PNG"] if others > 0 else []
+        kept = sum(key in photo.metadata for key in ("xmp", "comment"))
+        lost += ["texts of the PNG"] if len(texts) > kept else []
     if kind in ("WEBP", "AVIF", "HEIF") and "dpi" in photo.metadata and origin.kind != kind:
         lost.append("dots per inch")
     if lost:

@@ -59,7 +59,8 @@ def parse(data: bytes, start: int = 0) -> Jpeg:
     >>> parse(whole + b"behind").extras, parse(whole + b"behind").end == len(whole)
     ([(254, b'a note')], True)
     """
-    extras, core, frame, at = [], [SOI], None, start + 2
+    extras: list[tuple[int, bytes]] = []
+    core, frame, at = [SOI], None, start + 2
     while True:
         found = _MARKER.search(data, at)  # what stands before a marker is no part of the picture
         if not found:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gdp_lite.files import pixels
 from gdp_lite.files.photo import Photo, PhotoError
-from gdp_lite.files.reading import MAX_BYTES, Limits, bytes_of, decode, name_of
+from gdp_lite.files.reading import bytes_of, decode, name_of
 
 # What a mask's edges may hold of neither black nor white: soft brushes and JPEG blur them. Of the
 # photos of Kodak none has less than 60% between these numbers; a choice between the two.
@@ -44,18 +44,24 @@ def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
     >>> mask[0]
     tensor([1., 1., 1., 1., 1., 0.])
     """
-    name, wanted = name_of(path), photo.image.shape[-2:]
-    found = decode(bytes_of(path), name, _OfSize(name, *wanted))
+    name = name_of(path)
+    height, width = photo.image.shape[-2:]
+
+    def check(*size: int) -> None:  # before anything is decoded: it may be huge
+        if sorted(size) != sorted((width, height)):
+            raise _wrong_size(name, size, (width, height))
+
+    found = decode(bytes_of(path), name, check)
     if found.notes and found.lossy and "ends early" in found.notes[0]:
         raise PhotoError(f"{name} is damaged: {found.notes[0]}")
     if found.alpha is not None and found.alpha.min() < np.iinfo(found.alpha.dtype).max:
         raise PhotoError(f"the mask {name} has transparency: flatten it first")
     values = pixels.from_tensor(pixels.to_tensor(found.array), 8)
     values = pixels.upright(values, found.orientation)
-    if values.shape[:2] != wanted and photo.orientation >= 5:
+    if values.shape[:2] != (height, width) and photo.orientation >= 5:
         values = pixels.upright(values, photo.orientation)
-    if values.shape[:2] != wanted:
-        _OfSize(name, *wanted).refuse(values.shape[1], values.shape[0])
+    if values.shape[:2] != (height, width):
+        raise _wrong_size(name, values.shape[1::-1], (width, height))
     between = (values > _BLACK).any(2) & (values < _WHITE).any(2)
     if between.mean() > _BETWEEN:
         raise PhotoError(
@@ -69,13 +75,7 @@ def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
     return keep
 
 
-class _OfSize(Limits):
-    """Refuses every other size before anything is decoded: it may be huge."""
-
-    def __init__(self, name: str, height: int, width: int):
-        super().__init__(None, MAX_BYTES)
-        object.__setattr__(self, "size", (width, height))
-
-    def check(self, name: str, width: int, height: int) -> None:
-        if sorted((width, height)) != sorted(self.size):
-            self.refuse(width, height)
+def _wrong_size(name: str, size: tuple, wanted: tuple) -> PhotoError:
+    return PhotoError(
+        f"the mask {name} is {size[0]} x {size[1]}, the photo {wanted[0]} x {wanted[1]}"
+    )

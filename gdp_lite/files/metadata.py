@@ -124,7 +124,8 @@ def of_tiff(picture: Image.Image) -> tuple[dict, list[str]]:
 
 def webp_chunks(data: bytes) -> list[bytes]:
     """The names of a WebP file's chunks."""
-    names, at = [], 12
+    names: list[bytes] = []
+    at = 12
     while at + 8 <= len(data) and len(names) < 1000:
         names.append(data[at : at + 4])
         length = int.from_bytes(data[at + 4 : at + 8], "little")

@@ -152,7 +152,8 @@ def kept(
 
     profile : what is to be the colour profile; new_header : of the file that is being written.
     """
-    before, behind = [], []
+    before: list[tuple[bytes, bytes]] = []
+    behind: list[tuple[bytes, bytes]] = []
     said, origin = photo.metadata, photo.origin
     same = origin.mode == f"{new_header[8]}-bit, kind {new_header[9]}"
     for name, content, early in origin.chunks:

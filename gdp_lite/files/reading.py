@@ -4,7 +4,6 @@ import stat
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,27 +16,7 @@ from gdp_lite.files.kinds import READ, kind_of
 from gdp_lite.files.photo import Photo, PhotoError
 
 MAX_BYTES = 1 << 30  # no photo of a phone has a tenth of that
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is refused before it costs memory."""
-
-    pixels: int | None = None
-    bytes: int = MAX_BYTES
-
-    def check(self, name: str, width: int, height: int) -> None:
-        """Raise `PhotoError` where a picture is larger than allowed, or has no size."""
-        if width < 1 or height < 1:
-            raise PhotoError(f"{name} is damaged: its size is {width} x {height}")
-        if self.pixels and width * height > self.pixels:
-            raise PhotoError(
-                f"{name} has {width * height / 1e6:.1f} megapixels ({width} x {height}); "
-                f"at most {self.pixels / 1e6:.1f} are supported for now: crop it or scale it down"
-            )
-        bomb = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 62)
-        if width * height > bomb:
-            raise PhotoError(f"{name} has more than {bomb / 1e6:.0f} megapixels: scale it down")
+LARGEST = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # pixels: 179 million, where Pillow ends too
 
 
 def read_photo(
@@ -49,7 +28,7 @@ def read_photo(
     ----------
     path : a JPEG, PNG, WebP, TIFF or AVIF, or a HEIC where pillow-heif is installed; ``-`` for
         standard input, or the file's bytes themselves.
-    max_pixels : refuse larger ones before decoding them; 179 million are the limit without.
+    max_pixels : refuse larger ones before decoding them; without, 179 million are the limit.
     max_bytes : refuse larger files before reading them.
 
     Returns
@@ -70,7 +49,8 @@ def read_photo(
     (torch.Size([1, 3, 4, 6]), True, 0.2)
     """
     name = name_of(path)
-    found = decode(bytes_of(path, max_bytes), name, Limits(max_pixels, max_bytes))
+    data = bytes_of(path, max_bytes)
+    found = decode(data, name, lambda *size: _check_size(name, size, max_pixels))
     array = pixels.upright(found.array, found.orientation)
     alpha = None
     if found.alpha is not None:
@@ -93,8 +73,13 @@ def read_photo(
     )
 
 
-def decode(data: bytes, name: str, limits: Limits) -> Decoded:
-    """The stored pixels of a file, and what else it says. Raises `PhotoError`, silently."""
+def decode(data: bytes, name: str, check: Callable[[int, int], None]) -> Decoded:
+    """The stored pixels of a file, and what else it says.
+
+    check : called with width and height before pixels are decoded, to refuse some.
+
+    Raises `PhotoError` alone, and no library says anything.
+    """
     kind = kind_of(data)
     if kind == "HEIF" and not _heif():
         raise PhotoError(f"{name} is a HEIC picture: `pip install pillow-heif` to read it")
@@ -108,12 +93,9 @@ def decode(data: bytes, name: str, limits: Limits) -> Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on damaged metadata
-            return how(data, name, limits)
+            return how(data, name, check)
     except PhotoError:
         raise
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        raise PhotoError(f"{name} has more than {limit:.0f} megapixels: scale it down") from error
     except Image.UnidentifiedImageError as error:
         raise PhotoError(f"{name} is no readable {kind} picture") from error
     except MemoryError as error:
@@ -121,6 +103,19 @@ def decode(data: bytes, name: str, limits: Limits) -> Decoded:
     except Exception as error:  # Pillow raises almost anything where a file is damaged
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name} is damaged: {reason[:200]}") from error
+
+
+def _check_size(name: str, size: tuple[int, ...], most: int | None) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise PhotoError(f"{name} is damaged: its size is {width} x {height}")
+    if most and width * height > most:
+        raise PhotoError(
+            f"{name} has {width * height / 1e6:.1f} megapixels ({width} x {height}); "
+            f"at most {most / 1e6:.1f} are supported for now: crop it or scale it down"
+        )
+    if width * height > LARGEST:
+        raise PhotoError(f"{name} has more than {LARGEST / 1e6:.0f} megapixels: scale it down")
 
 
 def _heif() -> bool:

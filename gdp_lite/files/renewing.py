@@ -1,4 +1,4 @@
-"""Metadata made true for a new picture: orientation, size, previews; without a position if asked."""
+"""Metadata made true for a new picture: orientation, size, previews; if asked, no position."""
 
 import base64
 import re

@@ -44,7 +44,7 @@ class Field:
         return SIZES[self.kind] * self.count
 
 
-def order(block: bytes) -> str | None:
+def order(block: bytes | bytearray) -> str | None:
     """``<`` or ``>``, struct's words for the order of bytes; None where this is no TIFF."""
     return {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(block[:4]))
 
@@ -62,7 +62,9 @@ def fields(block: bytes) -> list[Field]:
     if end is None or len(block) < 14:
         return []
     first = struct.unpack_from(end + "I", block, 4)[0]
-    found, seen, waiting = [], set(), [("main", first)]
+    found: list[Field] = []
+    seen: set[int] = set()
+    waiting = [("main", first)]
     while waiting:
         place, at = waiting.pop(0)
         if at in seen or at < 8 or at + 2 > len(block) or len(seen) > 64:

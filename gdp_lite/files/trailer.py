@@ -45,7 +45,7 @@ def describe(extras: list[tuple[int, bytes]], trailer: bytes) -> list[str]:
     """
     said = b"".join(content for marker, content in extras if marker == 0xE1)
     found = []
-    if trailer:
+    if trailer.strip(b"\0\xff\r\n "):  # beyond filling
         if re.search(rb"....ftyp(mp4|isom|qt|avc)", trailer[: 1 << 26], re.DOTALL):
             found.append("a film")
         maps = b"hdrgm:" in said or b"HDRGainMap" in said or _has_iso_map(extras)
@@ -55,13 +55,12 @@ def describe(extras: list[tuple[int, bytes]], trailer: bytes) -> list[str]:
             rb"(?i)semantic\W{1,4}depth|disparity|depthdata|depthmap", said + trailer[: 1 << 26]
         ):
             found.append("a depth map")
-        pictures = _index(extras)[2][1:]
-        views = {_VIEWS.get(kind & 0xFFFFFF) for _, kind, _, _ in pictures} - {None}
-        found += sorted(str(view) for view in views)
+        kinds = {kind & 0xFFFFFF for _, kind, _, _ in _index(extras)[2][1:]}
+        found += sorted({_VIEWS[kind] for kind in kinds if kind in _VIEWS})
         if not found:
-            pictures = trailer.count(b"\xff\xd8\xff")
-            found.append("another picture" if pictures else f"{len(trailer)} bytes behind its end")
-    elif _index(extras)[2][1:] or _declared(extras):
+            picture = b"\xff\xd8\xff" in trailer
+            found.append("another picture" if picture else f"{len(trailer)} bytes behind its end")
+    elif not trailer and (_index(extras)[2][1:] or _declared(extras)):
         found.append("other pictures or films that are not in the file")
     return found
 
