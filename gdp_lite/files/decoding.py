@@ -47,11 +47,11 @@ def decode_jpeg(data: bytes, name: str, check: Check) -> Decoded:
     if found.frame is None or b"\xff\xda" not in found.core:
         raise PhotoError(f"{name} is no readable JPEG picture: it ends before its pixels")
     marker, bits, height, width, _ = found.frame
-    if bits != 8:
-        raise PhotoError(f"{name} is a {bits}-bit JPEG: convert it to 8 bits first")
     if marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
         kind = _FRAMES.get(marker, "JPEG of a rare kind")
         raise PhotoError(f"{name} is a {kind}: save it as a plain one first")
+    if bits != 8:
+        raise PhotoError(f"{name} is a {bits}-bit JPEG: convert it to 8 bits first")
     check(width, height)
     notes = []
     if not found.whole:

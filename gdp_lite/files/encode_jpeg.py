@@ -4,10 +4,10 @@ import io
 import struct
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from gdp_lite.files import iptc, jpeg, renewing, trailer, xmp
+from gdp_lite.files import iptc, jpeg, previews, renewing, trailer, xmp
 from gdp_lite.files.photo import Photo
 from gdp_lite.files.renewing import Change
 
@@ -26,6 +26,7 @@ def encode_jpeg(change: Change, profile: bytes | None) -> bytes:
     core, adobe = _core(change.picture, photo)
     extras = _with_adobe(extras, adobe)
     if behind:
+        behind = _with_new_previews(behind, extras, change)
         extras = trailer.with_index(extras, origin.trailer_at, origin.index_at, len(core))
     parts = [jpeg.segment(marker, content) for marker, content in extras]
     return b"".join([core[:2], *parts, core[2:], behind])
@@ -34,15 +35,22 @@ def encode_jpeg(change: Change, profile: bytes | None) -> bytes:
 def _core(picture: Image.Image, photo: Photo) -> tuple[bytes, bytes]:
     """The picture alone, and what its Adobe segment says, empty where it needs none."""
     file = io.BytesIO()
-    options = {"qtables": _tables(photo.origin.tables, picture.mode)} if photo.origin.tables else {}
-    picture.save(
-        file,
-        "JPEG",
-        quality=QUALITY,
-        subsampling=0,  # none: no coarser than any file's
-        progressive=photo.origin.progressive,
-        **options,
-    )
+    options: dict = {"quality": QUALITY}  # which would scale tables that are given
+    if photo.origin.tables:
+        options = {"qtables": _tables(photo.origin.tables, picture.mode)}
+    usual = ImageFile.MAXBLOCK
+    try:
+        if photo.origin.progressive:  # which libjpeg writes into a single buffer
+            ImageFile.MAXBLOCK = max(usual, 3 * picture.width * picture.height + (1 << 16))
+        picture.save(
+            file,
+            "JPEG",
+            subsampling=0,  # none: no coarser than any file's
+            progressive=photo.origin.progressive,
+            **options,
+        )
+    finally:
+        ImageFile.MAXBLOCK = usual
     found = jpeg.parse(file.getvalue())
     adobe = b"".join(content for marker, content in found.extras if marker == 0xEE)
     jfif = next((c for m, c in found.extras if m == 0xE0), None)
@@ -81,6 +89,17 @@ def _beside(change: Change) -> tuple[list[tuple[int, bytes]], bytes]:
     elif not (change.strip and trailer.extension_says(extras, b"GPS")):
         return extras, behind
     return trailer.without_declarations(extras), b""
+
+
+def _with_new_previews(behind: bytes, extras: list[tuple[int, bytes]], change: Change) -> bytes:
+    origin, block = change.photo.origin, bytearray(behind)
+    for offset, length in trailer.previews(extras):
+        start = origin.index_at + offset - origin.trailer_at
+        if 0 <= start <= len(block) - length:
+            piece = block[start : start + length]
+            change.note(previews.renew(piece, change.picture, change.old(), False, 0))
+            block[start : start + length] = piece
+    return bytes(block)
 
 
 def _renewed(

@@ -12,9 +12,10 @@ from gdp_lite.files import jpeg, tiff, xmp
 
 _ENTRIES = 0xB002  # the tag of the index's list: 16 bytes a picture
 _ISO_MAP = b"urn:iso:std:iso:ts:21496"  # a gain map by ISO 21496-1
+_PREVIEW = "a preview"
 _VIEWS = {  # kinds of picture in the index (CIPA DC-007, table 4), as far as they have names
-    0x010001: "a preview",
-    0x010002: "a preview",
+    0x010001: _PREVIEW,
+    0x010002: _PREVIEW,
     0x020001: "a panorama's other views",
     0x020002: "another eye's view",
     0x020003: "another angle's view",
@@ -144,3 +145,9 @@ def holds_maps(extras: list[tuple[int, bytes]]) -> list[str]:
 def extension_says(extras: list[tuple[int, bytes]], word: bytes) -> bool:
     """Whether a word occurs in what goes on behind XMP's first packet."""
     return any(c.startswith(jpeg.XMP_EXTENSION) and word in c for _, c in extras)
+
+
+def previews(extras: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
+    """(offset, length) of every smaller copy of the photo in the index."""
+    found = _index(extras)[2][1:]
+    return [(at, size) for _, kind, size, at in found if _VIEWS.get(kind & 0xFFFFFF) == _PREVIEW]
