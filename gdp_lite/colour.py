@@ -10,6 +10,7 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 # Pixels that one cell of low frequencies spans. Blotches of a phone's colour noise are some 8 to 16
 # wide, and averaging over 64 takes 15 of 16 parts of their variance away: little comes back.
 CELL = 64
+NEARLY = 3 / 255  # what JPEG's rounding leaves between the channels of a grey picture, at most
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
 
 
@@ -21,7 +22,8 @@ def is_grey(image: Tensor, tolerance: float = 0.0) -> bool:
 def keep_colour(restored: Tensor, photo: Tensor, cell: int = CELL) -> Tensor:
     """A restored picture with the photo's colours: each channel's mean and low frequencies.
 
-    Grey stays grey: where the photo has three equal channels, so has the result. Else what a
+    Grey stays grey: where the photo has three equal channels, so has the result; nearly equal ones
+    keep their small differences. Else what a
     restoration changed is kept above the frequencies of a cell and taken back below, channel by
     channel, and its mean is the photo's.
 
@@ -47,10 +49,12 @@ def keep_colour(restored: Tensor, photo: Tensor, cell: int = CELL) -> Tensor:
     """
     if restored.shape != photo.shape or photo.ndim != 4 or photo.shape[1] != 3:
         raise ValueError(f"(B, 3, h, w) twice, not {tuple(restored.shape)}, {tuple(photo.shape)}")
-    if is_grey(photo):
+    if is_grey(photo, NEARLY):
         weights = torch.tensor(LUMA, dtype=restored.dtype, device=restored.device)
         luma = torch.einsum("bchw,c->bhw", restored, weights)[:, None]
-        return _with_low(luma, photo[:, :1], cell).expand(-1, 3, -1, -1).clone()
+        own = photo.mean(1, keepdim=True)
+        grey = _with_low(luma, own, cell).expand(-1, 3, -1, -1)
+        return grey.clone() if is_grey(photo) else (grey + photo - own).clamp(0, 1)
     result = torch.empty_like(photo)
     for channel in range(3):  # one at a time: a third of the memory
         one = slice(channel, channel + 1)

@@ -60,6 +60,17 @@ def test_grey_stays_grey_exactly():
     assert (result - grey).mean().abs() < 1e-4
 
 
+def test_nearly_grey_gets_no_tint():
+    """A grey picture that went through JPEG in colour."""
+    grey = photo().mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    dust = torch.randint(0, 3, grey.shape, generator=torch.Generator().manual_seed(0)) / 255
+    y = (grey + dust).clamp(0, 1)
+    speckled = tinted(y) + 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+    result = keep_colour(speckled.clamp(0, 1), y)
+    assert float((result.amax(1) - result.amin(1)).max()) < 3 / 255
+    assert (result - y).mean((2, 3)).abs().max() < 2e-3
+
+
 def test_clipped_photos_keep_their_mean():
     y = (2 * photo() - 0.6).clamp(0, 1)
     assert (keep_colour(tinted(y), y) - y).mean((2, 3)).abs().max() < 1e-3

@@ -645,6 +645,61 @@ def test_cmyk_is_answered_in_cmyk(tmp_path, kind):
     assert array(Image.open(tmp_path / name)).min() > 250
 
 
+def cmyk_profile():
+    """A small profile for four inks: light as they let it through, and the way back."""
+
+    def table(name, inputs, outputs, grid):
+        head = b"mft1" + bytes(4) + bytes([inputs, outputs, 2, 0])
+        matrix = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+        line = bytes(range(256))
+        return name, head + matrix + line * inputs + bytes(grid) + line * outputs
+
+    lab = []
+    for i in range(16):  # cyan slowest, black fastest
+        c, m, y, k = i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1
+        lab += [0 if k else 255 - 75 * (c + m + y), 128 - 60 * (c - m), 128 + 60 * (y - c)]
+    inks = []
+    for i in range(8):  # lightness slowest
+        inks += [0, 0, 0, 0 if i >> 2 & 1 else 255]
+    white = b"XYZ " + bytes(4) + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
+    text = b"text" + bytes(4) + b"none\0" + bytes(3)
+    tables = [table(b"A2B0", 4, 3, lab), table(b"B2A0", 3, 4, inks)]
+    tags, body = [], b""
+    for name, content in [*tables, (b"wtpt", white), (b"cprt", text), (b"desc", text)]:
+        content += bytes(-len(content) % 4)
+        tags.append(name + struct.pack(">II", 132 + 60 + len(body), len(content)))
+        body += content
+    head = bytearray(128)
+    names = (b"none", 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    struct.pack_into(">I4sI4s4s4s", head, 0, 192 + len(body), *names)
+    head[36:40] = b"acsp"
+    struct.pack_into(">3I", head, 68, 0xF6D6, 0x10000, 0xD32D)
+    return bytes(head) + struct.pack(">I", 5) + b"".join(tags) + body
+
+
+def test_cmyk_goes_through_its_profile(tmp_path):
+    profile = cmyk_profile()
+    inks = np.zeros((32, 32, 4), np.uint8)
+    inks[:, 8:16, 3], inks[:, 16:24, 0], inks[:, 24:, 1] = 255, 255, 255
+    file = io.BytesIO()
+    Image.fromarray(inks, "CMYK").save(file, "TIFF", icc_profile=profile)
+    photo = read_photo(file.getvalue())
+    assert photo.notes == []
+    assert photo.origin.black is None
+    white, black, cyan, magenta = (photo.image[0, :, 16, at] for at in (4, 12, 20, 28))
+    assert white.min() > 0.97
+    assert black.max() < 0.1
+    assert cyan[0] < cyan[1]
+    assert magenta[0] > magenta[1]
+    for name in ("out.tif", "out.jpg"):
+        write_photo(tmp_path / name, photo.image, photo)
+        written = Image.open(tmp_path / name)
+        assert (written.mode, written.info["icc_profile"]) == ("CMYK", profile)
+        assert np.asarray(written)[16, 4].max() < 10, "white is paper"
+        assert np.asarray(written)[16, 12, 3] > 220
+    assert "does not fit" in " ".join(write_photo(tmp_path / "out.png", photo.image, photo))
+
+
 @pytest.mark.parametrize("order", "<>")
 def test_a_tiff_keeps_its_fields_and_exif_moves_nowhere(tmp_path, order):
     block = exif(small(), b"maker" + bytes(range(100)), 3, order=order)
@@ -784,6 +839,19 @@ def pixels_of(photo):
 def test_only_the_end_of_a_png_is_missing():
     photo = read_photo(png().removesuffix(chunk(b"IEND", b"")))
     assert np.array_equal(pixels_of(photo), np.asarray(picture()))
+
+
+def test_a_png_cut_in_its_pixels():
+    for image, file in ((picture(), png()), (None, deep_png(deep(3)))):
+        photo = read_photo(file[: len(file) * 2 // 3])
+        assert "ends early" in photo.notes[0]
+        whole = read_photo(file)
+        rows = photo.image.shape[-2] // 2
+        assert torch.equal(photo.image[..., :rows, :], whole.image[..., :rows, :])
+        assert photo.image[..., -1, :].max() == 0
+        assert image is None or photo.bits == 8
+        with pytest.raises(PhotoError, match="ends early"):
+            read_mask(file[: len(file) * 2 // 3], whole)
 
 
 def test_size_is_looked_at_before_pixels_are():

@@ -291,7 +291,7 @@ REFUSED = {
     "empty.jpg": (lambda path: path.touch(), "no readable"),
     "text.jpg": (lambda path: path.write_text("a letter\n" * 99), "no readable"),
     "head.jpg": (lambda path: _cut(path, 0.1), "no readable"),
-    "cut.png": (lambda path: _cut(path, 0.5), "is damaged"),
+    "cut.png": (lambda path: _cut(path, 0.05), "is damaged|no readable"),
     "cut.webp": (lambda path: _cut(path, 0.5), "is damaged|no readable"),
     "film.gif": (lambda path: save(path), "is a GIF picture"),
     "moving.png": (_animated, "animated"),

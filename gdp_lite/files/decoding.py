@@ -89,20 +89,30 @@ def decode_png(data: bytes, name: str, check: Check) -> Decoded:
     first = kinds.index(b"IDAT") if b"IDAT" in kinds else len(kinds)
     kept = [(k, c, i < first) for i, (k, c) in enumerate(chunks) if k not in png.STRUCTURE]
     origin = Origin("PNG", chunks=kept, mode="P" if colour == 3 else f"{bits}-bit, kind {colour}")
-    alpha = None
-    if bits == 16:
-        array = _deep_png(chunks, colour)
-        if colour in (4, 6):
-            array, alpha = array[..., :-1], array[..., -1]
-        key = dict(chunks).get(b"tRNS", b"")
-        if colour in (0, 2) and len(key) == 2 * array.shape[2]:
-            clear = (array == np.frombuffer(key, ">u2")).all(2)
-            alpha = np.where(clear, 0, 65535).astype(np.uint16)
-    else:
-        with Image.open(io.BytesIO(png.pixels_alone(chunks)), formats=("PNG",)) as picture:
-            array, alpha, _ = _plain(picture, None, notes)
+    try:
+        array, alpha = _png_pixels(chunks, bits, colour, notes)
+    except (OSError, SyntaxError, ValueError):  # as far as they go, like viewers
+        array, alpha = _png_pixels(png.completed(chunks), bits, colour, notes)
+        notes.insert(0, "the file ends early: what is missing of the picture is black")
     turned = tiff.orientation(said.get("exif", b"").removeprefix(jpeg.EXIF))
     return Decoded(array, origin, said, turned, array.shape[2] == 1, alpha=alpha, notes=notes)
+
+
+def _png_pixels(
+    chunks: list[tuple[bytes, bytes]], bits: int, colour: int, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """(pixels, transparency) of a PNG, 8 or 16 bits."""
+    if bits < 16:
+        with Image.open(io.BytesIO(png.pixels_alone(chunks)), formats=("PNG",)) as picture:
+            return _plain(picture, None, notes)[:2]
+    array = _deep_png(chunks, colour)
+    if colour in (4, 6):
+        return array[..., :-1], array[..., -1]
+    key = dict(chunks).get(b"tRNS", b"")
+    if len(key) != 2 * array.shape[2]:
+        return array, None
+    clear = (array == np.frombuffer(key, ">u2")).all(2)
+    return array, np.where(clear, 0, 65535).astype(np.uint16)
 
 
 def _deep_png(chunks: list[tuple[bytes, bytes]], colour: int) -> np.ndarray:

@@ -111,7 +111,10 @@ def _renewed(
     for marker, content in extras:
         if marker == 0xE1 and content.startswith(jpeg.XMP):
             packet = renewing.packet(content[len(jpeg.XMP) :], change)
-            content = jpeg.XMP + packet[: jpeg.LONGEST - len(jpeg.XMP)]
+            if len(jpeg.XMP) + len(packet) <= jpeg.LONGEST:
+                content = jpeg.XMP + packet
+            else:
+                change.note("XMP fills its segment: its sizes are those of before")
         elif marker == 0xE2 and content.startswith(jpeg.ICC):
             if without_profile and change.photo.metadata.get("icc_profile"):
                 continue

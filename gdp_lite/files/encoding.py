@@ -1,6 +1,5 @@
 """From a picture to a file's bytes, in the format that the photo had or another one."""
 
-import importlib.util
 import io
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from torch import Tensor
 from gdp_lite.files import jpeg, pixels, png, renewing, trailer, xmp
 from gdp_lite.files.encode_jpeg import LARGEST, encode_jpeg
 from gdp_lite.files.encode_tiff import encode_tiff
+from gdp_lite.files.kinds import heif_works
 from gdp_lite.files.photo import Photo, PhotoError
 from gdp_lite.files.renewing import Change
 
@@ -36,7 +36,7 @@ def kind_for(path: str | Path, photo: Photo | None = None) -> str:
     kind = ENDINGS.get(Path(path).suffix.lower())
     if kind is None:
         raise PhotoError(f"{path}: the output must end in one of {', '.join(ENDINGS)}")
-    if kind == "HEIF" and importlib.util.find_spec("pillow_heif") is None:
+    if kind == "HEIF" and not heif_works():
         raise PhotoError(f"{path}: `pip install pillow-heif` to write HEIC")
     return kind
 

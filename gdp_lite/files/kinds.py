@@ -39,6 +39,16 @@ _PHOTOMETRIC, _COMPRESSION, _DNG = 0x0106, 0x0103, 0xC612
 _SENSOR = {32803, 34892}  # colour filter array, linear raw
 
 
+def heif_works() -> bool:
+    """Whether pillow-heif is there; makes Pillow read and write HEIC by it."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
 def kind_of(data: bytes) -> str:
     """A name of `READ`, or what else it is in words, or empty where that cannot be told.
 

@@ -42,6 +42,8 @@ def renew(
             continue
         height, width = inner.frame[2:4]
         if at == always or _shows(inner.core, old):
+            if (width < height) != (new.width < new.height):  # that one lay on its side
+                width, height = height, width
             made = of_length(fitted(new, (width, height)), inner.end)
             said = said or (
                 "" if made else "a preview in it was too short to be made anew: blanked"

@@ -12,7 +12,7 @@ from PIL import Image, features
 
 from gdp_lite.files import decoding, pixels
 from gdp_lite.files.decoding import Decoded
-from gdp_lite.files.kinds import READ, kind_of
+from gdp_lite.files.kinds import READ, heif_works, kind_of
 from gdp_lite.files.photo import Photo, PhotoError
 
 MAX_BYTES = 1 << 30  # no photo of a phone has a tenth of that
@@ -81,7 +81,7 @@ def decode(data: bytes, name: str, check: Callable[[int, int], None]) -> Decoded
     Raises `PhotoError` alone, and no library says anything.
     """
     kind = kind_of(data)
-    if kind == "HEIF" and not _heif():
+    if kind == "HEIF" and not heif_works():
         raise PhotoError(f"{name} is a HEIC picture: `pip install pillow-heif` to read it")
     if kind == "AVIF" and not features.check("avif"):
         raise PhotoError(f"{name} is an AVIF picture, which this Pillow cannot read")
@@ -116,16 +116,6 @@ def _check_size(name: str, size: tuple[int, ...], most: int | None) -> None:
         )
     if width * height > LARGEST:
         raise PhotoError(f"{name} has more than {LARGEST / 1e6:.0f} megapixels: scale it down")
-
-
-def _heif() -> bool:
-    """Whether HEIC can be read; makes Pillow able to."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener()
-    return True
 
 
 def name_of(path: str | Path | bytes) -> str:
