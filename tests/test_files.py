@@ -883,7 +883,7 @@ def test_a_mask_with_soft_edges_is_one(tmp_path, ending):
 # Writing
 
 
-def test_a_file_is_copied_bit_for_bit(tmp_path, capfdbinary, monkeypatch):
+def test_a_file_is_copied_bit_for_bit(tmp_path):
     (tmp_path / "in.jpg").write_bytes(ultra_hdr()[0])
     (tmp_path / "link.jpg").symlink_to("target.jpg")
     copy_photo(tmp_path / "in.jpg", tmp_path / "link.jpg")

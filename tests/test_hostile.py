@@ -61,8 +61,8 @@ def survives(content, kinds=KINDS, most=4_000_000):
             assert again.image.shape == photo.image.shape, "the size that is seen"
             if kind in ("PNG", "TIFF") and photo.origin.mode != "CMYK":
                 assert torch.equal(again.image, photo.image)
-            elif photo.alpha is None:  # colours are coded as the file says, even if it is noise
-                assert (again.image - photo.image).abs().mean() < 0.06
+            elif kind == "JPEG" and photo.alpha is None:  # its colours coded as it says
+                assert (again.image - photo.image).abs().mean() < 0.03
             check_metadata(photo, written, kind)
         return True
 
@@ -73,6 +73,8 @@ def check_metadata(photo, written, kind):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about what was broken before
+        if kind == "PNG":
+            PngImagePlugin.MAX_TEXT_CHUNK = 1 << 26  # it refuses whole files for their long texts
         with Image.open(io.BytesIO(written)) as found:
             block = photo.metadata.get("exif", b"").removeprefix(b"Exif\0\0")
             kept = found.info.get("exif", b"").removeprefix(b"Exif\0\0")

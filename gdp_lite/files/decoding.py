@@ -84,10 +84,16 @@ def decode_png(data: bytes, name: str, check: Check) -> Decoded:
         raise PhotoError(f"{name} is animated: save a single frame of it first")
     notes = [f"a damaged {kind.decode('latin-1')} chunk was left out" for kind in damaged]
     said, unread = metadata.of_png(chunks)
-    notes += unread
     kinds = [kind for kind, _ in chunks]
+    for kind in {kinds[number] for number in unread}:  # readers would stumble over it again
+        what = "colour profile" if kind == b"iCCP" else "text"
+        notes.append(f"a damaged or far too long {what} was left out")
     first = kinds.index(b"IDAT") if b"IDAT" in kinds else len(kinds)
-    kept = [(k, c, i < first) for i, (k, c) in enumerate(chunks) if k not in png.STRUCTURE]
+    kept = [
+        (k, c, i < first)
+        for i, (k, c) in enumerate(chunks)
+        if k not in png.STRUCTURE and i not in unread
+    ]
     origin = Origin("PNG", chunks=kept, mode="P" if colour == 3 else f"{bits}-bit, kind {colour}")
     try:
         array, alpha = _png_pixels(chunks, bits, colour, notes)

@@ -42,18 +42,18 @@ def of_jpeg(extras: list[tuple[int, bytes]]) -> dict:
     return found | ({"dpi": dpi} if dpi else {})
 
 
-def of_png(chunks: list[tuple[bytes, bytes]]) -> tuple[dict, list[str]]:
-    """From a PNG's chunks; and what of them could not be read, in words."""
+def of_png(chunks: list[tuple[bytes, bytes]]) -> tuple[dict, set[int]]:
+    """From a PNG's chunks; and which of them could not be read."""
     found: dict = {}
-    unread = []
-    for name, content in chunks:
+    unread = set()
+    for number, (name, content) in enumerate(chunks):
         if name == b"eXIf":
             found["exif"] = jpeg.EXIF + content.removeprefix(jpeg.EXIF)
         elif name == b"iCCP":
             try:
                 found["icc_profile"] = png.inflate(content.partition(b"\0")[2][1:])
             except Exception:  # zlib's own error
-                unread.append("a damaged colour profile is not read")
+                unread.add(number)
         elif name == b"pHYs" and len(content) == 9 and content[8] == 1:
             dpi = tuple(number * INCH for number in struct.unpack(">II", content[:8]))
             if all(1 <= number < 65536 for number in dpi):
@@ -61,7 +61,7 @@ def of_png(chunks: list[tuple[bytes, bytes]]) -> tuple[dict, list[str]]:
         elif name in (b"tEXt", b"zTXt", b"iTXt"):
             said = png.text(name, content)
             if said is None:
-                unread.append("a damaged or far too long text is not read, only carried")
+                unread.add(number)
             else:
                 _of_text(found, *said)
     return found, unread
