@@ -180,8 +180,10 @@ def _restore_photo(args: argparse.Namespace) -> int:
     if mask is not None:  # what was not asked to be replaced stays as it was
         restored = torch.where(mask == 1, photo.image, restored.cpu())
     check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
-    write_photo(args.output, restored, photo)
+    notes = write_photo(args.output, restored, photo, removed=mask is not None)
     if not args.quiet:
+        for note in dict.fromkeys([*photo.notes, *notes]):
+            _say(note)
         if args.task == "deblur" and degradation.noise_only:
             _say("the photo looks sharp: only noise is removed; --blur 1 insists")
         _say(f"{args.output}: {args.task}, {width} x {height}, assumed {degradation.describe()};")

@@ -63,18 +63,29 @@ def pixels_of(photo):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
-def test_upright_for_the_network_and_turned_back_on_disk(tmp_path, ending, orientation):
+def test_upright_for_the_network_and_upright_in_a_png(tmp_path, ending, orientation):
+    """Browsers disagree about a PNG's tag, so pixels are upright there and the tag says so."""
     source = save(tmp_path / f"in{ending}", exif=exif(orientation))
     photo = read_photo(source)
-    stored = Image.open(source)
-    upright = np.asarray(ImageOps.exif_transpose(stored))  # Pillow's word for what viewers show
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(source)))  # Pillow's word for viewers
     assert photo.orientation == orientation
     assert np.array_equal(pixels_of(photo), upright)
 
     write_photo(tmp_path / "out.png", photo.image, photo)
     written = Image.open(tmp_path / "out.png")
-    assert np.array_equal(np.asarray(written), np.asarray(stored))
-    assert written.getexif()[ExifTags.Base.Orientation] == orientation
+    assert np.array_equal(np.asarray(written), upright)
+    assert written.getexif()[ExifTags.Base.Orientation] == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_is_turned_back_on_disk(tmp_path, orientation):
+    source = save(tmp_path / "in.jpg", exif=exif(orientation), quality=95, subsampling=0)
+    photo = read_photo(source)
+    write_photo(tmp_path / "out.jpg", photo.image, photo)
+    before, after = Image.open(source), Image.open(tmp_path / "out.jpg")
+    assert after.getexif()[ExifTags.Base.Orientation] == orientation
+    assert after.size == before.size
+    assert np.abs(np.asarray(after, float) - np.asarray(before, float)).mean() < 1
 
 
 def test_jpeg_keeps_its_metadata_to_the_byte(tmp_path):
@@ -97,10 +108,11 @@ def test_exif_position_and_profile_survive_a_change_of_format(tmp_path, source, 
     write_photo(out, photo.image, photo)
     written = Image.open(out)
     assert written.format == target
-    assert written.size == picture().size
+    as_stored = source == target == "JPEG"
+    assert written.size == (picture().size if as_stored else picture().size[::-1])
     assert written.info["icc_profile"] == PROFILE
-    assert written.info["exif"].removeprefix(b"Exif\0\0") == exif(8).removeprefix(b"Exif\0\0")
-    assert written.getexif()[ExifTags.Base.Orientation] == 8
+    block = exif(8) if as_stored else exif(1)  # the two differ in this number alone
+    assert written.info["exif"].removeprefix(b"Exif\0\0") == block.removeprefix(b"Exif\0\0")
     assert written.getexif().get_ifd(ExifTags.IFD.GPSInfo) == GPS
 
 
@@ -226,24 +238,38 @@ def test_phone_photos_keep_everything(shared, tmp_path, name):
     write_photo(tmp_path / "out.jpg", photo.image, photo)
     before, after = Image.open(source), Image.open(tmp_path / "out.jpg")
     assert after.size == before.size
-    for block in ("exif", "icc_profile"):
-        assert after.info.get(block) == before.info.get(block)
+    assert after.info.get("icc_profile") == before.info.get("icc_profile")
+    block, written = before.info["exif"], after.info["exif"]
+    preview = (block + b"\xff\xd8\xff").index(b"\xff\xd8\xff")  # made anew in its place
+    assert len(written) == len(block)
+    assert written[:preview] == block[:preview]
     assert (read_photo(tmp_path / "out.jpg").image - photo.image).abs().mean() < 1.5 / 255
 
 
 @pytest.mark.parametrize("name", ["galaxy_s2", "iphone_4s", "iphone_5s", "sony_c905c"])
 def test_crops_of_large_phone_photos_keep_everything(shared, tmp_path, name):
-    """Two of these lie on their side; all have large EXIF blocks with previews in them."""
+    """Two of these lie on their side; all have large EXIF blocks with previews in them.
+
+    In the PNG the picture is upright; of the block's bytes none moves, and beyond the previews
+    nothing changes but the turn and the size.
+    """
     with Image.open(shared / "eval" / "phones" / f"{name}.jpg") as large:
         block = large.info["exif"]
         save(tmp_path / "in.jpg", large.crop((800, 800, 896, 864)), exif=block)
     photo = read_photo(tmp_path / "in.jpg")
     write_photo(tmp_path / "out.png", photo.image, photo)
     before, after = Image.open(tmp_path / "in.jpg"), Image.open(tmp_path / "out.png")
-    assert np.array_equal(np.asarray(after), np.asarray(before))
-    assert after.info["exif"] == block
     upright = ImageOps.exif_transpose(before)
-    assert tuple(photo.image.shape[-2:]) == (upright.height, upright.width)
+    assert np.array_equal(np.asarray(after), np.asarray(upright))
+    written = b"Exif\0\0" + after.info["exif"].removeprefix(b"Exif\0\0")
+    start = block.index(b"\xff\xd8\xff")  # of the first preview
+    changed = [i for i in range(start) if block[i] != written[i]]
+    assert len(written) == len(block)
+    assert len(changed) <= 10
+    tags = after.getexif()
+    assert tags.get(ExifTags.Base.Orientation, 1) == 1
+    inner = tags.get_ifd(ExifTags.IFD.Exif)
+    assert (inner[40962], inner[40963]) == upright.size
 
 
 # What is refused
@@ -259,29 +285,17 @@ def _cut(path, part):
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
 
 
-def _with_a_clear_colour(path):
-    image = picture().convert("P")
-    save(path, image, transparency=image.getpixel((0, 0)))
-
-
 REFUSED = {
     "missing.jpg": (lambda path: None, "does not exist"),
     "folder.jpg": (lambda path: path.mkdir(), "is a folder"),
     "empty.jpg": (lambda path: path.touch(), "no readable"),
     "text.jpg": (lambda path: path.write_text("a letter\n" * 99), "no readable"),
     "head.jpg": (lambda path: _cut(path, 0.1), "no readable"),
-    "cut.jpg": (lambda path: _cut(path, 0.9), "is damaged"),
-    "cut.png": (lambda path: _cut(path, 0.5), "is damaged"),
+    "cut.png": (lambda path: _cut(path, 0.05), "is damaged|no readable"),
     "cut.webp": (lambda path: _cut(path, 0.5), "is damaged|no readable"),
-    "film.gif": (lambda path: save(path), "no readable JPEG, PNG or WebP"),
-    "scan.tif": (lambda path: save(path), "no readable JPEG, PNG or WebP"),
-    "print.jpg": (lambda path: save(path, picture().convert("CMYK")), "CMYK"),
-    "grey16.png": (lambda path: path.write_bytes(png(2, 1, 16, 0, bytes(5))), "16-bit"),
-    "rgb16.png": (lambda path: path.write_bytes(png(2, 1, 16, 2, bytes(13))), "16-bit"),
+    "film.gif": (lambda path: save(path), "is a GIF picture"),
     "moving.png": (_animated, "animated"),
     "moving.webp": (_animated, "animated"),
-    "glass.png": (lambda path: save(path, Image.new("RGBA", (8, 8), (9, 9, 9, 254))), "transp"),
-    "key.png": (_with_a_clear_colour, "transparency"),
     "bomb.png": (lambda path: path.write_bytes(png(60000, 60000, 8, 2)), "more than .* megapix"),
 }
 
@@ -388,7 +402,7 @@ MASKS = {
     "huge": (lambda path: path.write_bytes(png(9000, 9000, 8, 0)), "is 9000 x 9000"),
     "cut": (lambda path: _cut(path, 0.5), "damaged"),
     "clear": (lambda path: save(path, Image.new("RGBA", (48, 32))), "transparency"),
-    "deep": (lambda path: path.write_bytes(png(48, 32, 16, 0, bytes(97 * 32))), "16-bit"),
+    "photo": (lambda path: save(path), "is no mask: [0-9]+% of it are neither black nor white"),
     "moving": (_animated, "animated"),
     "missing": (lambda path: None, "does not exist"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
@@ -423,7 +437,7 @@ OUTPUTS = {
     "in no folder": (lambda folder: folder / "none" / "out.png", "folder .* does not exist"),
     "in a file": (lambda folder: folder / "in.png" / "out.png", "folder .* does not exist"),
     "without an ending": (lambda folder: folder / "out", "must end in one of"),
-    "with another ending": (lambda folder: folder / "out.tiff", "must end in one of"),
+    "with another ending": (lambda folder: folder / "out.gif", "must end in one of"),
 }
 
 
@@ -466,16 +480,14 @@ def test_a_folder_that_may_not_be_written(folder):
 
 
 def test_what_the_format_cannot_hold_is_told_before_the_work(tmp_path):
-    """A JPEG holds 64 KB of EXIF, and WebP 16383 pixels a side."""
-    save(tmp_path / "in.png", exif=exif() + bytes(70000))
-    photo = read_photo(tmp_path / "in.png")
-    check_output(tmp_path / "out.png", tmp_path / "in.png", photo=photo)
-    with pytest.raises(PhotoError, match="JPEG cannot hold this photo"):
-        check_output(tmp_path / "out.jpg", tmp_path / "in.png", photo=photo)
-    wide = read_photo(save(tmp_path / "wide.png", Image.new("L", (17000, 1))))
-    with pytest.raises(PhotoError, match="WEBP cannot hold this photo"):
-        check_output(tmp_path / "out.webp", tmp_path / "wide.png", photo=wide)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "wide.png"]
+    """WebP has 16383 pixels a side, JPEG (libjpeg's) 65500."""
+    for width, ending, kind in ((17000, ".webp", "WEBP"), (66000, ".jpg", "JPEG")):
+        wide = read_photo(save(tmp_path / "wide.png", Image.new("L", (width, 1))))
+        check_output(tmp_path / "out.png", tmp_path / "wide.png", photo=wide)
+        for check in (check_output, lambda path, _, photo: write_photo(path, photo.image, photo)):
+            with pytest.raises(PhotoError, match=f"{kind} cannot hold this photo"):
+                check(tmp_path / f"out{ending}", tmp_path / "wide.png", photo=wide)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["wide.png"]
 
 
 def test_a_failed_write_leaves_nothing_behind(folder):
@@ -501,13 +513,22 @@ def test_the_old_file_stays_until_the_new_one_is_complete(folder, monkeypatch):
     assert not list(folder.glob(".*"))
 
 
-def test_replacing_a_link_leaves_the_file_it_points_to(folder):
+def test_replacing_a_link_replaces_what_it_points_to(folder):
     photo = read_photo(folder / "in.png")
     original = (folder / "in.png").read_bytes()
-    for name in ("soft.png", "hard.png"):
-        write_photo(folder / name, 1 - photo.image, photo)
-        assert (folder / name).read_bytes() != original
-    assert (folder / "in.png").read_bytes() == original
+    write_photo(folder / "soft.png", 1 - photo.image, photo)
+    assert (folder / "soft.png").is_symlink()
+    assert (folder / "in.png").read_bytes() != original
+    assert (folder / "hard.png").read_bytes() == original  # a second name is another file then
+    write_photo(folder / "dangling.png", photo.image, photo)
+    assert (folder / "nowhere.png").exists()
+
+
+def test_a_replaced_file_keeps_its_mode(folder):
+    photo = read_photo(folder / "in.png")
+    (folder / "other.png").chmod(0o640)
+    write_photo(folder / "other.png", photo.image, photo)
+    assert (folder / "other.png").stat().st_mode & 0o777 == 0o640
 
 
 def test_names_as_long_as_the_file_system_allows(tmp_path):

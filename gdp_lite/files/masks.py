@@ -1,0 +1,82 @@
+"""Masks: pictures that say which pixels are to be replaced."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gdp_lite.files import pixels
+from gdp_lite.files.photo import Photo, PhotoError
+from gdp_lite.files.reading import bytes_of, decode, name_of
+
+# What a mask's edges may hold of neither black nor white, since soft brushes and JPEG blur them. Of
+# 210 photos (Kodak's and those of validation) one has less than that between these numbers, the
+# next 15%, Kodak's from 44% up.
+_BLACK, _WHITE, _BETWEEN = 48, 207, 0.1
+
+
+def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
+    """Read a mask for a photo: white where pixels are to be replaced.
+
+    Parameters
+    ----------
+    path : a picture of the photo's size as a viewer shows it (upright); one of the photo as stored
+        on disk is turned like the photo. Or its bytes.
+    photo : the photo.
+
+    Returns
+    -------
+    (H, W), 1 = kept, 0 = to be replaced.
+
+    Raises
+    ------
+    PhotoError : for another size, a mask that is all black or all white, and what is no mask.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     picture = Image.new("L", (6, 4))
+    ...     picture.putpixel((5, 0), 255)
+    ...     picture.save(f"{folder}/mask.png")
+    ...     mask = read_mask(f"{folder}/mask.png", Photo(torch.zeros(1, 3, 4, 6)))
+    >>> mask[0]
+    tensor([1., 1., 1., 1., 1., 0.])
+    """
+    name = name_of(path)
+    height, width = photo.image.shape[-2:]
+
+    def check(*size: int) -> None:  # before anything is decoded: it may be huge
+        if sorted(size) != sorted((width, height)):
+            raise _wrong_size(name, size, (width, height))
+
+    found = decode(bytes_of(path), name, check)
+    if found.notes and "ends early" in found.notes[0]:
+        raise PhotoError(f"{name} is damaged: {found.notes[0]}")
+    if found.alpha is not None and found.alpha.min() < np.iinfo(found.alpha.dtype).max:
+        raise PhotoError(f"the mask {name} has transparency: flatten it first")
+    values = pixels.from_tensor(pixels.to_tensor(found.array), 8)
+    values = pixels.upright(values, found.orientation)
+    if values.shape[:2] != (height, width) and photo.orientation >= 5:
+        values = pixels.upright(values, photo.orientation)
+    if values.shape[:2] != (height, width):
+        raise _wrong_size(name, values.shape[1::-1], (width, height))
+    between = (values > _BLACK).any(2) & (values < _WHITE).any(2)
+    if between.mean() > _BETWEEN:
+        raise PhotoError(
+            f"{name} is no mask: {100 * between.mean():.0f}% of it are neither black nor white"
+        )
+    keep = torch.from_numpy(np.ascontiguousarray(values.max(2) < 128)).float()
+    if bool(keep.all()):
+        raise PhotoError(f"the mask {name} is black everywhere: white marks what to replace")
+    if not bool(keep.any()):
+        raise PhotoError(f"the mask {name} is white everywhere: nothing of the photo would be left")
+    return keep
+
+
+def _wrong_size(name: str, size: tuple, wanted: tuple) -> PhotoError:
+    return PhotoError(
+        f"the mask {name} is {size[0]} x {size[1]}, the photo {wanted[0]} x {wanted[1]}"
+    )
