@@ -16,7 +16,7 @@ MARGIN = 14  # pixels around a tile that profiles may reach into
 REACH, FINE = 12.0, 0.25  # of a profile to each side, and its samples, pixels
 T = np.arange(-REACH, REACH + FINE / 2, FINE)
 INDEX = np.arange(len(T))
-EACH = 60  # edges of a tile at most, the steepest
+EACH = 30  # edges of each of eight directions in a tile at most, the steepest
 PRE = 0.6  # pixels: Gaussian along the profile before it is differentiated, taken out again
 STEP = 0.1  # display range: what is lower may be a ring or a block of JPEG
 TAIL = 0.08  # of the steepest slope: there a rise ends
@@ -119,9 +119,9 @@ def _crests(luma: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
     top = (steep[at] >= ahead) & (steep[at] > behind) & (straight[at] > STRAIGHT) & room
     places, normal, here = places[top], normal[top], steep[at][top]
     order = here.argsort()[::-1]
-    if len(order) > 4 * EACH:  # the steepest half of these, and the others evenly
-        rest = order[2 * EACH :]
-        order = np.concatenate([order[: 2 * EACH], rest[:: -(-len(rest) // (2 * EACH))]])
+    sector = (np.arctan2(-normal[:, 0], normal[:, 1]) / np.pi * 8 % 8).astype(int)[order]
+    # Of each direction alike, or a movement would show only the edges along it, the steep ones.
+    order = np.concatenate([order[sector == k][:EACH] for k in range(8)])
     return places[order], normal[order]
 
 
@@ -150,9 +150,7 @@ def _measured(
     width = np.sqrt(np.maximum(width**2 - PRE**2, 0))
     overshoot = (over + under) / 2 / np.where(free, height, 1)
     angle = np.arctan2(-normal[:, 0], normal[:, 1]) % np.pi
-    keep = np.flatnonzero(free)
-    keep = keep[peak[keep].argsort()[::-1][:EACH]]
-    return np.stack([*(places + corner).T, angle, width, overshoot])[:, keep]
+    return np.stack([*(places + corner).T, angle, width, overshoot])[:, free]
 
 
 def _profiles(luma: np.ndarray, places: np.ndarray, normal: np.ndarray) -> np.ndarray:

@@ -27,7 +27,9 @@ OWN = (0.41, 0.37, 0.40)
 SPREAD = 0.15
 HANDOVER = 1.2  # pixels of a level: wider edges are measured at the next, within `find_edges`' 2
 SECTORS, SECTOR_LEAST = 8, 8  # directions of edges, and edges in each
-ROUND, SURE = 0.3, 2.5  # a movement stands out from the mean and from the scatter by as much
+# How far a movement stands out: its swing from the mean, from the scatter, in square pixels (a
+# length of 3). What is less is as often the scene's: fur, and what lies at one distance.
+ROUND, SURE, SWING = 0.5, 2.5, 0.4
 # Probability of being seen, a logistic function of the width: benchmarks/softness.py --fit.
 SEEN_AT, SEEN_SLOPE = 0.7, 6.0
 
@@ -188,7 +190,7 @@ def _movement(levels: list[Edges]) -> tuple[float, float, float]:
     mean, cos, sin = np.linalg.lstsq(matrix, values, rcond=None)[0]
     scatter = float((values - matrix @ (mean, cos, sin)).std())
     swing = math.hypot(cos, sin)
-    if swing < max(ROUND * mean, SURE * scatter, 0.15):
+    if swing < max(ROUND * mean, SURE * scatter, SWING):
         return 0.0, 0.0, 0.0
     angle = math.degrees(math.atan2(sin, cos) / 2) % 180
     return (24 * swing) ** 0.5, angle, max(mean - swing, 0.0) ** 0.5
