@@ -49,6 +49,12 @@ class Softness(NamedTuple):
     visible : the probability that a person sees it at 100%.
     line : all of it in plain words.
     cells : (rows, columns) widths of the parts of `CELL` pixels, nan where too few edges are.
+
+    Examples
+    --------
+    >>> found = estimate_softness(torch.full((1, 3, 64, 64), 0.5))
+    >>> found.kind, found.width.std, found.line
+    ('none', inf, 'no edge stands free and clear enough to tell how soft the photo is')
     """
 
     width: Estimate
@@ -94,7 +100,8 @@ def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
     check_photo(photo)
     if len(photo) != 1:
         raise ValueError(f"one photo at a time, not {len(photo)}")
-    luma = sum(w * photo[0, i].detach() for i, w in enumerate(LUMA)).float().cpu().numpy()
+    weights = torch.tensor(LUMA).to(photo).view(3, 1, 1)
+    luma = (weights * photo[0].detach()).sum(0).float().cpu().numpy()
     shape, levels = luma.shape, []
     for level in range(LEVELS):
         levels.append(find_edges(luma, noise / 2**level))
