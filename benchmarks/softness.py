@@ -192,15 +192,17 @@ def fit(rows):
     seen = np.array([row["truth"] > SEEN for row in told])
 
     def minus_log(p):
-        z = p[1] * (x - p[0]) * np.where(seen, 1, -1)
-        return np.logaddexp(0, -z).sum()
+        z, lapse = p[1] * (x - p[0]) * np.where(seen, 1, -1), 0.5 / (1 + math.exp(-p[2]))
+        return -np.log(lapse + (1 - 2 * lapse) / (1 + np.exp(-z.clip(-50, 50)))).sum()
 
-    at, slope = minimize(minus_log, (0.7, 5.0), method="Nelder-Mead").x
+    at, slope, lapse = minimize(minus_log, (0.7, 5.0, -2.0), method="Nelder-Mead").x
     for case in dict.fromkeys(row["case"] for row in told):
         gaps = [total(row["new"]) - row["truth"] for row in told if row["case"] == case]
         show({"case": case, "bias": float(np.median(gaps)), "spread": float(np.std(gaps))})
     gaps = [total(row["new"]) - row["truth"] for row in told]
-    show({"SEEN_AT": float(at), "SEEN_SLOPE": float(slope), "SPREAD": float(np.std(gaps))})
+    spread = 1.4826 * float(np.median(np.abs(gaps)))
+    show({"SEEN_AT": float(at), "SEEN_SLOPE": float(slope), "SPREAD": spread})
+    show({"LAPSE": 0.5 / (1 + math.exp(-lapse))})
 
 
 def own_widths(shared):

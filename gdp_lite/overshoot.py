@@ -8,9 +8,10 @@ exceed the greatest value around only where the photo has something narrow, and 
 
 import math
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
-from torch.nn import functional
 
 from gdp_lite.image import check_photo
 
@@ -21,6 +22,7 @@ THINNEST = 0.41
 # not raised further. Half of the phone files have up to 0.14, the most 0.21
 # (`estimators.softness`, ten files).
 HALO = 0.2
+STRIP = 256  # rows at a time, for memory
 
 
 def limit_overshoot(restored: Tensor, photo: Tensor, width: float, noise: float = 0.0) -> Tensor:
@@ -58,30 +60,40 @@ def limit_overshoot(restored: Tensor, photo: Tensor, width: float, noise: float 
         raise ValueError(f"a result of {tuple(photo.shape)}, not {tuple(restored.shape)}")
     if not (0 <= width < math.inf and 0 <= noise < math.inf):
         raise ValueError(f"width and noise are not negative, got {width} and {noise}")
-    radius = max(math.ceil(2 * width), 1)
-    lost = math.hypot(1, width / THINNEST) - 1  # of the height that is left
     out = torch.empty_like(restored)
+    reach = 3 * max(math.ceil(2 * width), 1) + 1  # of all extremes of extremes
     for image, channel in ((b, c) for b in range(len(photo)) for c in range(3)):
-        part = photo[image : image + 1, channel : channel + 1]
-        high, low = _greatest(part, radius), _least(part, radius)
-        # Opening takes narrow bright things away, closing narrow dark ones; steps they leave.
-        opened, closed = _greatest(low, radius), _least(high, radius)
-        middle = (opened + closed) / 2
-        step = HALO * (_greatest(middle, radius) - _least(middle, radius))
-        bright = _greatest((part - opened - step - noise).clamp(min=0), 1)
-        dark = _greatest((closed - part - step - noise).clamp(min=0), 1)
-        result = restored[image : image + 1, channel : channel + 1]
-        result = torch.minimum(result, high + noise + lost * bright)
-        out[image, channel] = torch.maximum(result, low - noise - lost * dark)[0, 0]
+        part = photo[image, channel].detach().cpu().numpy()
+        for top in range(0, len(part), STRIP):
+            first = max(top - reach, 0)
+            low, high = (
+                torch.from_numpy(v[top - first : top - first + STRIP]).to(restored)
+                for v in _limits(part[first : top + STRIP + reach], width, noise)
+            )
+            strip = restored[image, channel, top : top + STRIP]
+            out[image, channel, top : top + STRIP] = strip.clamp(low, high)
     return out
 
 
-def _greatest(x: Tensor, radius: int) -> Tensor:
+def _limits(part: np.ndarray, width: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest value that one channel, (h, w), allows."""
+    radius = max(math.ceil(2 * width), 1)
+    lost = math.hypot(1, width / THINNEST) - 1  # of the height that is left
+    high, low = _greatest(part, radius), _least(part, radius)
+    # Opening takes narrow bright things away, closing narrow dark ones; steps they leave.
+    opened, closed = _greatest(low, radius), _least(high, radius)
+    middle = (opened + closed) / 2
+    step = HALO * (_greatest(middle, radius) - _least(middle, radius))
+    bright = _greatest(np.maximum(part - opened - step - noise, 0), 1)
+    dark = _greatest(np.maximum(closed - part - step - noise, 0), 1)
+    return low - noise - lost * dark, high + noise + lost * bright
+
+
+def _greatest(x: np.ndarray, radius: int) -> np.ndarray:
     """The greatest value of the square of 2 radius + 1 pixels around each; the photo's alone."""
-    size = 2 * radius + 1
-    x = functional.max_pool2d(x, (size, 1), stride=1, padding=(radius, 0))
-    return functional.max_pool2d(x, (1, size), stride=1, padding=(0, radius))
+    x = ndimage.maximum_filter1d(x, 2 * radius + 1, axis=0, mode="nearest")
+    return ndimage.maximum_filter1d(x, 2 * radius + 1, axis=1, mode="nearest")
 
 
-def _least(x: Tensor, radius: int) -> Tensor:
+def _least(x: np.ndarray, radius: int) -> np.ndarray:
     return -_greatest(-x, radius)

@@ -166,3 +166,11 @@ def test_cap_allows_noise_and_refuses_sizes():
         limit_overshoot(photo, photo, -1.0)
     with pytest.raises(ValueError, match="one photo"):
         estimate_softness(photo.repeat(2, 1, 1, 1))
+
+
+def test_cap_is_the_same_in_strips(monkeypatch):
+    photo = noisy(GaussianBlur(13, 1.0)(discs(96)), 0.05)
+    restored = noisy(photo, 0.2, seed=1)
+    whole = limit_overshoot(restored, photo, 1.2, 0.01)
+    monkeypatch.setattr("gdp_lite.overshoot.STRIP", 7)
+    torch.testing.assert_close(limit_overshoot(restored, photo, 1.2, 0.01), whole)

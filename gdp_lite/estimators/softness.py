@@ -100,8 +100,9 @@ def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
     check_photo(photo)
     if len(photo) != 1:
         raise ValueError(f"one photo at a time, not {len(photo)}")
-    weights = torch.tensor(LUMA).to(photo).view(3, 1, 1)
-    luma = (weights * photo[0].detach()).sum(0).float().cpu().numpy()
+    red, green, blue = photo[0].detach()
+    grey = (LUMA[0] * red).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
+    luma = grey.float().cpu().numpy()
     shape, levels = luma.shape, []
     for level in range(LEVELS):
         levels.append(find_edges(luma, noise / 2**level))
