@@ -51,7 +51,7 @@ CASES += [("defocus", r) for r in (1.5, 2.5, 4.0)]
 CASES += [("motion", length) for length in (3.0, 5.0, 8.0)]
 SIDE, MARGIN = 128, 8
 # Chosen by --tune.
-USM_AMOUNT, USM_RADIUS, RL_STEPS = 1.0, 1.0, 8
+USM_AMOUNT, USM_RADIUS, RL_STEPS = 1.0, 1.5, 5
 START = 0.1  # noise level of the first step
 
 

@@ -51,7 +51,7 @@ def test_width_of_a_blurred_photo(sharp, width):
     found = estimate_softness(as_jpeg(noisy(blurred, 2 / 255)), 2 / 255)
     assert found.width == pytest.approx(width, rel=0.2, abs=0.2)
     assert found.kind == "gaussian"
-    assert found.visible > 0.5
+    assert found.visible > 0.5 or width < 1
 
 
 def test_a_sharp_photo_is_sharp(sharp):

@@ -24,14 +24,15 @@ CELL, CELL_LEAST = 256, 12  # pixels, edges: where a part of the photo is judged
 # Width that edges of good photos have at each level, in its pixels, and how much photos differ:
 # benchmarks/softness.py --fit.
 OWN = (0.41, 0.37, 0.40)
-SPREAD = 0.15
+SPREAD = 0.2
 HANDOVER = 1.2  # pixels of a level: wider edges are measured at the next, within `find_edges`' 2
 SECTORS, SECTOR_LEAST = 8, 8  # directions of edges, and edges in each
 # How far a movement stands out: its swing from the mean, from the scatter, in square pixels (a
 # length of 3). What is less is as often the scene's: fur, and what lies at one distance.
 ROUND, SURE, SWING = 0.5, 2.5, 0.4
-# Probability of being seen, a logistic function of the width: benchmarks/softness.py --fit.
-SEEN_AT, SEEN_SLOPE = 0.7, 6.0
+# Probability of being seen, a logistic function of the width, and the share of photos that are
+# misjudged at any width, soft scenes above all: benchmarks/softness.py --fit.
+SEEN_AT, SEEN_SLOPE, LAPSE = 0.83, 21.0, 0.08
 
 
 class Softness(NamedTuple):
@@ -122,8 +123,9 @@ def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
     length, angle, across = _movement(levels)
     kind = "motion" if length else "gaussian"
     width = across if length else width
-    total = math.hypot(width, length / 12**0.5)
-    visible = 1 / (1 + math.exp(-SEEN_SLOPE * (total - SEEN_AT)))
+    total = math.hypot(width, length / 24**0.5)  # root mean square over all directions
+    seen = 1 / (1 + math.exp(-SEEN_SLOPE * (total - SEEN_AT)))
+    visible = LAPSE + (1 - 2 * LAPSE) * seen
     line = _in_words(width, std, length, angle, overshoot, count)
     return Softness(
         Estimate(width, std), kind, length, angle, overshoot, count, visible, line, parts
