@@ -40,6 +40,7 @@ from gdp_lite.degradations.resolution import (
     BlockAverage,
     BlockAverageSameSize,
 )
+from gdp_lite.degradations.softness import softness_degradation
 
 __all__ = [
     "JPEG",
@@ -73,4 +74,5 @@ __all__ = [
     "motion_kernel",
     "random_mask",
     "random_motion_kernel",
+    "softness_degradation",
 ]

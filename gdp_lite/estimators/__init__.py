@@ -17,11 +17,13 @@ from gdp_lite.estimators.noise import (
     estimate_noise_level,
 )
 from gdp_lite.estimators.overlay import find_overlay
+from gdp_lite.estimators.softness import Softness, estimate_softness
 
 __all__ = [
     "Estimate",
     "JpegTables",
     "Reference",
+    "Softness",
     "cast_posterior",
     "coarse_to_fine_kernel",
     "estimate_blur_width",
@@ -29,6 +31,7 @@ __all__ = [
     "estimate_noise",
     "estimate_noise_curve",
     "estimate_noise_level",
+    "estimate_softness",
     "exposure_posterior",
     "find_overlay",
     "read_jpeg_tables",

@@ -1,0 +1,176 @@
+"""Softness by the sharpest edges, the blur that it implies, and the cap on what deblurring adds."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import ndimage
+from skimage import data
+from torch.nn import functional
+
+from gdp_lite.degradations import Blur, GaussianBlur, motion_kernel
+from gdp_lite.degradations.softness import softness_degradation
+from gdp_lite.estimators import Estimate, Softness, estimate_softness
+from gdp_lite.estimators.edge_profiles import find_edges
+from gdp_lite.image import from_uint8, to_uint8
+from gdp_lite.overshoot import limit_overshoot
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    """A photo, 256 x 256, halved, because the file has a blur of its own."""
+    return functional.avg_pool2d(from_uint8(data.astronaut()), 2)
+
+
+def discs(size=256, low=0.25, high=0.65):
+    """Four sharp discs: steps of every direction; (1, 3, size, size)."""
+    rows, columns = np.mgrid[:size, :size] % (size // 2) - size / 4
+    inside = np.clip(size / 6 - np.hypot(rows, columns) + 0.5, 0, 1)
+    grey = torch.tensor(low + (high - low) * inside).float()
+    return grey.expand(1, 3, size, size)
+
+
+def as_jpeg(photo, quality=90):
+    file = io.BytesIO()
+    Image.fromarray(to_uint8(photo)).save(file, "JPEG", quality=quality)
+    return from_uint8(np.asarray(Image.open(file)))
+
+
+def noisy(photo, sigma, seed=0):
+    noise = torch.randn(photo.shape, generator=torch.Generator().manual_seed(seed))
+    return photo + sigma * noise
+
+
+@pytest.mark.parametrize("width", [0.8, 1.5, 3.0])
+def test_width_of_a_blurred_photo(sharp, width):
+    """Within 0.3 pixels or a fifth, through noise and JPEG."""
+    blurred = GaussianBlur(25, width)(sharp)
+    found = estimate_softness(as_jpeg(noisy(blurred, 2 / 255)), 2 / 255)
+    assert found.width == pytest.approx(width, rel=0.2, abs=0.2)
+    assert found.kind == "gaussian"
+    assert found.visible > 0.5 or width < 1
+
+
+def test_a_sharp_photo_is_sharp(sharp):
+    found = estimate_softness(sharp)
+    assert found.width < 0.4
+    assert found.visible < 0.3
+    assert "as sharp as in a good photo" in found.line
+    assert softness_degradation(found) is None
+
+
+def test_a_sharp_subject_before_a_soft_background(sharp):
+    """A sixteenth of the photo is sharp; the cells say where."""
+    soft = GaussianBlur(25, 2.5)(sharp).repeat(1, 1, 4, 4)
+    photo = soft.clone()
+    photo[..., :256, :256], photo[..., 512:768, 512:768] = sharp, sharp
+    found = estimate_softness(photo)
+    assert found.width < 0.5
+    assert found.cells.shape == (4, 4)
+    assert float(found.cells[0, 0]) < 0.5 < 1.5 < float(found.cells[1, 1])
+
+
+@pytest.mark.parametrize("angle", [20, 110])
+def test_a_movement(angle):
+    photo = as_jpeg(noisy(Blur(motion_kernel(6, angle))(discs()), 1 / 255))
+    found = estimate_softness(photo, 1 / 255)
+    assert found.kind == "motion"
+    assert abs((found.angle - angle + 90) % 180 - 90) < 10
+    assert found.length == pytest.approx(6, rel=0.3)
+    assert isinstance(softness_degradation(found), Blur)
+
+
+def test_halo_is_told_from_blur():
+    soft = GaussianBlur(13, 0.9)(discs())
+    sharpened = soft + 1.0 * (soft - GaussianBlur(25, 1.5)(soft))
+    before, after = estimate_softness(soft), estimate_softness(sharpened)
+    # The truth: how far the sharpened discs exceed their levels, of a step of 0.4.
+    truth = float((sharpened.max() - 0.65 + 0.25 - sharpened.min()) / 0.8)
+    assert after.overshoot == pytest.approx(truth, rel=0.25)
+    assert before.overshoot < 0.02
+    assert after.width < before.width
+    assert "halo" in after.line
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        torch.zeros(1, 3, 1, 1),
+        torch.full((1, 3, 64, 64), 0.5),
+        torch.ones(1, 3, 40, 300),
+        noisy(torch.full((1, 3, 128, 128), 0.5), 10 / 255),
+        torch.linspace(0, 1, 200).expand(1, 3, 200, 200),
+    ],
+    ids=["pixel", "grey", "white", "noise", "ramp"],
+)
+def test_without_edges_it_says_so(photo):
+    found = estimate_softness(photo, 10 / 255)
+    assert (found.kind, float(found.width), found.width.std) == ("none", 0, math.inf)
+    assert found.visible == 0
+    assert "no edge" in found.line
+    assert softness_degradation(found) is None
+
+
+def test_edges_beside_others_clipped_or_faint_are_left_out():
+    step = np.where(np.arange(128) < 64, 0.2, 0.7)[None].repeat(128, 0).astype(np.float32)
+    smooth = ndimage.gaussian_filter(step, 1.0)
+    assert len(find_edges(smooth).width) > 20
+    stripes = ndimage.gaussian_filter(0.2 + 0.5 * (np.indices((128, 128))[1] // 3 % 2), 0.7)
+    assert not len(find_edges(stripes.astype(np.float32)).width)
+    assert not len(find_edges(np.clip(smooth * 2, 0, 1)).width)
+    assert not len(find_edges(0.4 + 0.1 * smooth).width)
+    assert not len(find_edges(smooth, noise=0.06).width)
+
+
+def test_degradation_of_a_movement_is_both_kernels():
+    found = Softness(Estimate(0.8, 0.1), "motion", 6.0, 30.0, 0.0, 500, 1.0, "", torch.zeros(1, 1))
+    blur = softness_degradation(found, 1 / 255)
+    x = discs(64).double()
+    expected = GaussianBlur(7, 0.8)(Blur(motion_kernel(6.0, 30.0))(x))
+    torch.testing.assert_close(blur(x)[..., 9:-9, 9:-9], expected[..., 9:-9, 9:-9])
+    assert blur.sigma == pytest.approx(5 / 255)
+
+
+def test_cap_takes_halos_away():
+    photo = GaussianBlur(13, 1.0)(discs())
+    with_halo = photo + 1.5 * (photo - GaussianBlur(25, 1.5)(photo))
+    capped = limit_overshoot(with_halo, photo, 1.0)
+    assert float(with_halo.max()) > 0.7
+    assert 0.249 < float(capped.min()) < float(capped.max()) < 0.651
+    inside = (with_halo > 0.25) & (with_halo < 0.65)
+    assert float((capped - with_halo)[inside].abs().max()) < 1e-6
+
+
+@pytest.mark.parametrize("bright", [True, False])
+def test_cap_leaves_thin_lines_their_height(bright):
+    """A line a pixel wide, blurred and given back: a tenth of its height may be lost."""
+    scene = torch.full((1, 3, 64, 64), 0.2)
+    scene[..., 32] = 0.7
+    scene = scene if bright else 0.9 - scene
+    photo = GaussianBlur(13, 1.0)(scene)
+    assert float((limit_overshoot(scene, photo, 1.0) - scene).abs().max()) < 0.05
+    assert float((limit_overshoot(scene, photo, 0.1) - scene).abs().max()) > 0.1
+
+
+def test_cap_allows_noise_and_refuses_sizes():
+    photo = torch.full((1, 3, 8, 8), 0.5)
+    capped = limit_overshoot(photo + 0.1, photo, 1.0, noise=0.02)
+    torch.testing.assert_close(capped, photo + 0.02)
+    assert limit_overshoot(torch.ones(2, 3, 1, 1), torch.zeros(2, 3, 1, 1), 2.0).sum() == 0
+    with pytest.raises(ValueError, match="a result of"):
+        limit_overshoot(photo, photo[..., :4], 1.0)
+    with pytest.raises(ValueError, match="not negative"):
+        limit_overshoot(photo, photo, -1.0)
+    with pytest.raises(ValueError, match="one photo"):
+        estimate_softness(photo.repeat(2, 1, 1, 1))
+
+
+def test_cap_is_the_same_in_strips(monkeypatch):
+    photo = noisy(GaussianBlur(13, 1.0)(discs(96)), 0.05)
+    restored = noisy(photo, 0.2, seed=1)
+    whole = limit_overshoot(restored, photo, 1.2, 0.01)
+    monkeypatch.setattr("gdp_lite.overshoot.STRIP", 7)
+    torch.testing.assert_close(limit_overshoot(restored, photo, 1.2, 0.01), whole)
