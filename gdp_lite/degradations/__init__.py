@@ -1,7 +1,7 @@
 """Degradations F_Phi, Eq. (1) and Table 1: one class for each way in which a photo goes wrong.
 
-`base` says what a degradation is; `noise`, `blur`, `resolution`, `occlusion`, `colour`, `light` and
-`jpeg` hold the kinds, `compose` puts them in a row; `phi` keeps learnable parameters in their
+`base` says what a degradation is; `noise`, `blur`, `resolution`, `occlusion`, `colour`, `light`, `tone`
+and `jpeg` hold the kinds, `compose` puts them in a row; `phi` keeps learnable parameters in their
 ranges, `solvers` undo any map one step at a time.
 """
 
@@ -40,6 +40,7 @@ from gdp_lite.degradations.resolution import (
     BlockAverage,
     BlockAverageSameSize,
 )
+from gdp_lite.degradations.tone import ToneMap
 
 __all__ = [
     "JPEG",
@@ -66,6 +67,7 @@ __all__ = [
     "Occlusion",
     "PoissonGaussianNoise",
     "SmoothExposure",
+    "ToneMap",
     "assign",
     "defocus_kernel",
     "gaussian_kernel",
