@@ -2,8 +2,8 @@
 
 All are made of one map, u -> e u / (1 + (e - 1) u): slope e at black, 1 / e at white, and the
 logit of u moves by log e. Its inverse has 1 / e for e, and two in a row multiply. In linear light
-it is an exposure that a white stays white in; in two halves about a middle it is a contrast. Outside
-of [0, 1] it goes on straight, so that every curve can be inverted everywhere.
+it is an exposure in which white stays white; in two halves about a middle it is a contrast.
+Outside of [0, 1] it goes on straight, so that every curve can be inverted everywhere.
 
 Each function returns the value and the slope, which says how noise grows.
 """

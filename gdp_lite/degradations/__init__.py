@@ -1,8 +1,8 @@
 """Degradations F_Phi, Eq. (1) and Table 1: one class for each way in which a photo goes wrong.
 
-`base` says what a degradation is; `noise`, `blur`, `resolution`, `occlusion`, `colour`, `light`, `tone`
-and `jpeg` hold the kinds, `compose` puts them in a row; `phi` keeps learnable parameters in their
-ranges, `solvers` undo any map one step at a time.
+`base` says what a degradation is; `noise`, `blur`, `resolution`, `occlusion`, `colour`, `light`,
+`tone` and `jpeg` hold the kinds, `compose` puts them in a row; `phi` keeps learnable parameters in
+their ranges, `solvers` undo any map one step at a time.
 """
 
 from gdp_lite.degradations.base import Degradation

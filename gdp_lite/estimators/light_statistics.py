@@ -3,8 +3,8 @@
 `features` of a photo, small, go into a logistic model: is it as a good photo is, or too dark, too
 bright, low in contrast, unevenly lit? Given a fault, linear regressions on the same features
 predict the `summary` that the scene would have had in good light: its quantiles of brightness, the
-brightness of its parts, its colour; and how well they do. The coefficients, in light.json, come from
-good photos and from simulations that are not the package's model: benchmarks/light.py --fit.
+brightness of its parts, its colour; and how well they do. The coefficients, in light.json, come
+from good photos and from simulations that are not the package's model: benchmarks/light.py --fit.
 """
 
 import json
