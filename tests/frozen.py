@@ -105,6 +105,7 @@ CASES = {
         ),
         {},
     ),
+    "tone-map": (lambda d: d.ToneMap(-1.5, sigma=0.02), {"steps": 6}),
     "clip": (lambda d: d.Compose(d.SmoothExposure(1.6), d.Clip(0.02)), {}),
     "gamma": (lambda d: d.Gamma(1.8, sigma=0.02), {"steps": 8}),
     "contrast": (lambda d: d.Contrast(0.6, sigma=0.02), {"steps": 8}),

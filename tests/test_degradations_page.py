@@ -14,6 +14,7 @@ from gdp_lite.degradations import (
     Gamma,
     PoissonGaussianNoise,
     SmoothExposure,
+    ToneMap,
 )
 
 PAGE = (Path(__file__).parents[1] / "book" / "degradations.md").read_text(encoding="utf-8")
@@ -40,6 +41,9 @@ def test_every_degradation_is_listed_and_no_other():
         (SmoothExposure(), "offset", "`offset` −0.5 to 0.5"),
         (Gamma(), "exponent", "`exponent` 0.1 to 10"),
         (Contrast(), "contrast", "`contrast` 0.05 to 20"),
+        (ToneMap(), "stops", "`stops` −5 to 5"),
+        (ToneMap(), "white", "`white` −5 to 5"),
+        (ToneMap(), "veil", "`veil` −0.5 to 0.5"),
         (ColourMatrix(), "leak", "`leak` −0.24 to 0.24"),
     ],
 )

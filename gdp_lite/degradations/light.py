@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from gdp_lite.curve import splines
 from gdp_lite.degradations.base import Degradation
 from gdp_lite.degradations.phi import Between, Within, assign, drawn, learn
 from gdp_lite.degradations.shapes import two_whole
@@ -147,8 +147,8 @@ class SmoothExposure(Degradation):
 
     def M(self, x: Tensor) -> Tensor:
         """The offset at the size of x, (channels, H, W)."""
-        rows = _splines(x.shape[-2], self.offset.shape[-2], x)
-        return rows @ self.offset.to(x) @ _splines(x.shape[-1], self.offset.shape[-1], x).T
+        rows = splines(x.shape[-2], self.offset.shape[-2], x)
+        return rows @ self.offset.to(x) @ splines(x.shape[-1], self.offset.shape[-1], x).T
 
     def A(self, x: Tensor) -> Tensor:
         return self.gain * x + self.M(x)
@@ -274,12 +274,3 @@ class Contrast(Degradation):
     def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         c = self.contrast
         return (c * (y - 0.5 + 0.5 * c) + rho * x) / (c**2 + rho)
-
-
-def _splines(length: int, count: int, like: Tensor) -> Tensor:
-    """Uniform cubic B-splines, (length, count): rows non-negative with sum 1."""
-    from scipy.interpolate import BSpline
-
-    place = (np.arange(length) + 0.5) / length * (count - 3)
-    matrix = BSpline.design_matrix(place, np.arange(-3.0, count + 1), 3).toarray()
-    return torch.from_numpy(matrix).to(like)

@@ -1,4 +1,5 @@
-"""What one photo tells of its Phi: noise level, blur, kernel, exposure, cast, overlay, JPEG tables.
+"""What one photo tells of its Phi: noise level, blur, kernel, exposure, cast, light, overlay,
+JPEG tables.
 
 Each takes a photo, (1, 3, H, W) in display range, and answers with a value and how sure it is of
 it: an `Estimate`, or samples of a posterior. None needs the sampler; `estimate_noise_level` alone
@@ -10,6 +11,7 @@ from gdp_lite.estimators.blur import estimate_blur_width
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.jpeg_tables import JpegTables, read_jpeg_tables
 from gdp_lite.estimators.kernel import coarse_to_fine_kernel
+from gdp_lite.estimators.light import Light, estimate_light
 from gdp_lite.estimators.noise import (
     estimate_flat_noise,
     estimate_noise,
@@ -22,12 +24,14 @@ from gdp_lite.estimators.softness import Softness, estimate_softness
 __all__ = [
     "Estimate",
     "JpegTables",
+    "Light",
     "Reference",
     "Softness",
     "cast_posterior",
     "coarse_to_fine_kernel",
     "estimate_blur_width",
     "estimate_flat_noise",
+    "estimate_light",
     "estimate_noise",
     "estimate_noise_curve",
     "estimate_noise_level",

@@ -1,0 +1,179 @@
+"""Exposure, uneven light, veil and contrast from one photo: Phi of `ToneMap`.
+
+f x = (f c)(x / c): only what good photos look like fixes the light. `light_statistics` says how
+likely a fault is that a person would see, and what the scene would look like in good light. Below
+the chance `SEEN` nothing is done. Else Phi minimises, on a small photo, the losses that the
+source's L_perceptual^k is for: exposure control (here towards what is expected of this photo, not
+of every one), colour constancy (the same for its colour), smoothness of the illumination, and
+noise, which must not be lifted until it is the picture.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gdp_lite.curve import Tone, applied, inverted, splines
+from gdp_lite.estimators.estimate import Estimate
+from gdp_lite.estimators.light_statistics import Expected, expected, luma, small, summary
+from gdp_lite.image import check_photo, srgb_to_linear
+
+if TYPE_CHECKING:
+    from gdp_lite.degradations.tone import ToneMap
+
+SEEN = 0.6  # about one in eight of train/val's good photos is above (benchmarks/light.py --check)
+# How far Phi may go, standard deviations: mean stops, their differences across the map, white and
+# contrast in stops, veil. By hand, on simulated faults of train/photos; no script repeats that.
+SPREAD = {
+    "too dark": (3.0, 0.4, 2.0, 0.5, 0.02),
+    "too bright": (2.0, 0.3, 0.01, 0.7, 0.05),
+    "low contrast": (0.7, 0.3, 0.5, 1.2, 0.2),
+    "uneven light": (0.7, 1.0, 0.5, 0.5, 0.02),
+}
+FLOOR, VISIBLE, NOISE_WEIGHT = 1.5 / 255, 6 / 255, 40.0  # least noise, what is seen, its price
+STEPS = 25  # of L-BFGS: 40 change nothing
+
+
+@dataclass(frozen=True)
+class Light:
+    """What is wrong with the light of a photo.
+
+    Parameters
+    ----------
+    degradation : its Phi set; the identity where nobody would see a fault.
+    visible : probability that a person would see a fault.
+    fault : "too dark", "too bright", "low contrast", "uneven light" or "none".
+    stops : by how many stops `degradation.inverse` brightens the middle (the median) of the photo;
+        ``std``: how well the middle of the scene is known, in stops.
+    faults : the probability of each fault.
+    """
+
+    degradation: "ToneMap"
+    visible: float
+    fault: str
+    stops: Estimate
+    faults: dict[str, float]
+
+    @property
+    def line(self) -> str:
+        """What was found, in plain words."""
+        chance = f"{100 * self.visible:.0f}% that a person sees a fault in the light"
+        if self.fault == "none":
+            return f"light as in good photos ({chance}); left as it is"
+        change = f"{self.stops:+.1f} ± {self.stops.std:.1f} stops at its middle"
+        return f"{self.fault} ({chance}): {change}"
+
+
+def estimate_light(photo: Tensor, noise: float = 0.0) -> Light:
+    """What is wrong with the light of one photo.
+
+    Parameters
+    ----------
+    photo : (1, 3, H, W), display range; of any size, it is looked at small.
+    noise : its standard deviation in the photo, display range: with more, less is lifted.
+
+    Returns
+    -------
+    Light; takes about a second.
+
+    Raises
+    ------
+    ValueError : for anything else than one finite photo, and for a negative noise.
+
+    Examples
+    --------
+    >>> shade = torch.linspace(0, 0.25, 64).expand(1, 3, 48, 64)
+    >>> found = estimate_light(shade)
+    >>> found.fault
+    'too dark'
+    >>> bool(found.degradation.inverse(shade).mean() > shade.mean())
+    True
+    """
+    from gdp_lite.degradations.tone import ToneMap  # which guesses its Phi by this function
+
+    check_photo(photo)
+    if len(photo) != 1:
+        raise ValueError(f"one photo at a time is needed, got {len(photo)}")
+    if not 0 <= noise < float("inf"):
+        raise ValueError(f"noise must be 0 or more, got {noise}")
+    y = small(photo)
+    told = expected(y)
+    visible = 1 - told.none
+    fault = "none"
+    if visible >= SEEN:
+        fault = max(told.faults, key=lambda name: told.faults[name])
+        with torch.enable_grad():
+            tone = fitted(y, told, noise)
+        white, veil, contrast = (float(v) for v in tone[1:])
+        degradation = ToneMap(tone.stops, white, veil, contrast)
+    else:
+        degradation = ToneMap()
+    degradation.requires_grad_(False)
+    with torch.no_grad():
+        x = degradation.inverse(y)
+    return Light(degradation, visible, fault, _brighter(y, x, told), told.faults)
+
+
+def fitted(y: Tensor, told: Expected, noise: float) -> Tone:
+    """Phi by L-BFGS on the sum of `losses`. y: of `small`."""
+    brightest, darkest = torch.quantile(y.amax(1), 0.998), torch.quantile(y.amin(1), 0.002)
+    # White is not set below the photo's brightest parts, nor black above its darkest.
+    lowest = srgb_to_linear(brightest.clamp(0.05, 1)).log2().clamp(min=-4.9)
+    most = srgb_to_linear(darkest).clamp(1e-6, 0.4)
+    raw = [torch.zeros(n, dtype=y.dtype, requires_grad=True) for n in ((4, 4), (), (), ())]
+
+    def phi() -> Tone:
+        white = lowest * torch.sigmoid(raw[1])
+        veil = (most / white.exp2()).clamp(max=0.45) * torch.sigmoid(raw[2])
+        # Contrast is only given back: to take it away looks like a veil.
+        return Tone(4 * torch.tanh(raw[0] / 4), white, veil, -1.9 * torch.sigmoid(raw[3] - 3))
+
+    optimiser = torch.optim.LBFGS(
+        raw, max_iter=STEPS, line_search_fn="strong_wolfe", tolerance_change=1e-6
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = torch.stack(list(losses(y, phi(), told, noise).values())).sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    with torch.no_grad():
+        return phi()
+
+
+def losses(y: Tensor, phi: Tone, told: Expected, noise: float) -> dict[str, Tensor]:
+    """What `fitted` minimises, by name: minus the log of a posterior of Phi, but for constants.
+
+    y: of `small`; phi: `Tone` with a map of 4 x 4 stops.
+    """
+    stops = phi.stops
+    rows, columns = (splines(n, 4, y) for n in y.shape[-2:])
+    tone = phi._replace(stops=rows @ stops @ columns.T)
+    x = inverted(y, tone)
+    gap = summary(x.clamp(-0.2, 1.2)) - told.mean
+    cov = told.cov + 1e-4 * torch.eye(len(gap)).to(gap)
+    weights = {name: p / sum(told.faults.values()) for name, p in told.faults.items()}
+    # Of several possible faults: the geometric mean, as what only one allows is to be used little.
+    var = [math.prod(SPREAD[f][i] ** (2 * w) for f, w in weights.items()) for i in range(5)]
+    values = stops.mean(), phi.white, phi.contrast, phi.veil
+    spread = [v.square() / s for v, s in zip(values, (var[0], *var[2:]), strict=True)]
+    steps = (torch.diff(stops, dim=0).square().sum() + torch.diff(stops, dim=1).square().sum()) / 6
+    grown = max(noise, FLOOR) / applied(x, tone)[1]
+    return {
+        "exposure and colour": 0.5 * gap @ torch.linalg.solve(cov, gap),
+        "spread": 0.5 * torch.stack(spread).sum(),
+        "smoothness": 0.5 * (steps + 2 * stops.var(correction=0)) / var[1],
+        "noise": 0.5 * NOISE_WEIGHT * (grown / VISIBLE - 1).clamp(min=0).square().mean(),
+    }
+
+
+def _brighter(y: Tensor, x: Tensor, told: Expected) -> Estimate:
+    """By how many stops the median grows from y to x, and how well the scene's is known."""
+    before, after = (luma(image).median().clamp(0.01, 1) for image in (y, x))
+    light = srgb_to_linear(torch.stack([before, after, after + 0.01])).log2()
+    per_level = (light[2] - light[1]) / 0.01
+    return Estimate(float(light[1] - light[0]), float(per_level * told.cov[3, 3].sqrt()))
