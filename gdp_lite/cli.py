@@ -1,10 +1,11 @@
-"""The command line: ``python -m gdp_lite restore`` and ``python -m gdp_lite train``.
+"""The command line: ``python -m gdp_lite restore``, ``diagnose`` and ``train``.
 
 What the user got wrong is told in one line, with exit code 2, before the network is loaded.
 """
 
 import argparse
 import contextlib
+import json
 import re
 import sys
 import time
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # torch takes seconds
 
     from gdp_lite.prior import Prior
 
+KINDS = ("light", "colour", "softness", "noise")  # as in `diagnosis`, which is slow to import
 MAX_PIXELS = 16_500_000  # of the phone photos at hand the largest has 12.2 million
 WHOLE = 1_350_000  # pixels: up to here the network sees the photo whole, above it in tiles
 TILE, OVERLAP = 512, 64
@@ -61,19 +63,28 @@ def _parser(with_training: bool) -> argparse.ArgumentParser:
 
     restore = commands.add_parser(
         "restore",
-        help="restore one photo",
+        help="restore a photo: find what is wrong, undo it",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Restore a photo with the bundled diffusion prior.\n\ntasks:\n"
+        description="Restore a photo with the bundled diffusion prior. What is wrong with it is\n"
+        "found, said and undone; a photo in which nothing is wrong is copied bit for bit.\n\n"
+        "or one task, named by --task, and nothing else:\n"
         + "\n".join(f"  {task:9} {text}" for task, text in TASKS.items()),
         epilog="examples:\n"
-        "  python -m gdp_lite restore night.jpg -o clean.jpg --task denoise\n"
+        "  python -m gdp_lite restore night.jpg\n"
+        "  python -m gdp_lite restore night.jpg -o clean.jpg --skip light\n"
         "  python -m gdp_lite restore old.jpg -o whole.jpg --task inpaint --mask scratches.png\n\n"
         "Width, height, orientation, EXIF and colour profile are kept. Restoring invents\n"
         "plausible detail; it does not recover what was not recorded.",
     )
-    restore.add_argument("photo", help="the photo to restore: JPEG, PNG or WebP")
-    restore.add_argument("-o", "--output", required=True, help="the file to write")
-    restore.add_argument("--task", required=True, choices=TASKS, help="what is wrong with it")
+    restore.add_argument("photo", help="JPEG, PNG, WebP, TIFF; - for standard input")
+    restore.add_argument(
+        "-o", "--output", help="the file to write (default: photo.restored.jpg beside photo.jpg)"
+    )
+    restore.add_argument(
+        "--only", type=_kinds, default=[], help=f"undo these alone: {', '.join(KINDS)}"
+    )
+    restore.add_argument("--skip", type=_kinds, default=[], help="leave these as they are")
+    restore.add_argument("--task", choices=TASKS, help="do one task and nothing else")
     restore.add_argument("--mask", help="inpaint: picture of the photo's size, white = replace")
     restore.add_argument(
         "--strength",
@@ -88,8 +99,11 @@ def _parser(with_training: bool) -> argparse.ArgumentParser:
     restore.add_argument(
         "--blur",
         type=_number(0.1, 20),
-        help="deblur: the blur's standard deviation in pixels (default: estimated; more than the "
+        help="the blur's standard deviation in pixels (default: estimated; more than the "
         "photo has gives halos)",
+    )
+    restore.add_argument(
+        "--exposure", type=_number(-5, 5), help="stops to brighten by (default: estimated)"
     )
     restore.add_argument(
         "--factor", type=int, choices=(2, 4, 8), help="superres: block (default 2)"
@@ -97,8 +111,8 @@ def _parser(with_training: bool) -> argparse.ArgumentParser:
     restore.add_argument(
         "--steps",
         type=_whole(1, 1000),
-        help="how often the network sees the photo (default 20; for noise alone 5, or 1 "
-        "where the file is no JPEG)",
+        help="with --task: how often the network sees the photo (default 8; for missing parts "
+        "20, for noise alone 5, or 1 where the file is no JPEG)",
     )
     restore.add_argument(
         "--seed",
@@ -111,8 +125,15 @@ def _parser(with_training: bool) -> argparse.ArgumentParser:
     )
     restore.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
     restore.add_argument("--overwrite", action="store_true", help="replace an existing file")
-    restore.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    restore.add_argument("--strip", action="store_true", help="leave out where it was taken")
+    restore.add_argument("--report", help="write what was found and done into this JSON file")
+    restore.add_argument("-q", "--quiet", action="store_true", help="say nothing")
     restore.set_defaults(run=_restore)
+
+    diagnose = commands.add_parser("diagnose", help="say what is wrong with a photo")
+    diagnose.add_argument("photo", help="JPEG, PNG, WebP, TIFF; - for standard input")
+    diagnose.add_argument("--json", action="store_true", help="as numbers, for other programs")
+    diagnose.set_defaults(run=_diagnose)
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
@@ -123,15 +144,90 @@ def _parser(with_training: bool) -> argparse.ArgumentParser:
     return parser
 
 
+def _diagnose(args: argparse.Namespace) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries' remarks are not for the user of a command
+        from gdp_lite.auto import MAX_PIXELS, findings_of
+        from gdp_lite.diagnosis import diagnose
+        from gdp_lite.photos import read_photo
+
+        diagnosis = diagnose(read_photo(args.photo, MAX_PIXELS).image)
+    found = findings_of(diagnosis)
+    with contextlib.suppress(OSError):
+        if args.json:
+            print(json.dumps(found, indent=2))
+            return 0
+        for kind, finding in found.items():
+            mark = "*" if kind in diagnosis.seen else " "
+            print(f"{mark} {kind:9} {finding['line']}")
+        print("* is undone by `restore`" if diagnosis.seen else "nothing that `restore` would undo")
+    return 0
+
+
 def _restore(args: argparse.Namespace) -> int:
+    if args.task is None and args.mask is not None:
+        raise ValueError("--mask goes with --task inpaint")
+    if args.task is None and (args.steps or args.factor):
+        raise ValueError("--steps and --factor go with --task")
+    if args.task is not None and (args.only or args.skip or args.exposure is not None):
+        raise ValueError("--only, --skip and --exposure are for restoring without --task")
+    if args.task is not None and args.output is None:
+        raise ValueError("--task needs -o: the file to write")
     if args.task == "inpaint" and args.mask is None:
         raise ValueError("--task inpaint needs --mask: a picture, white where to replace")
     for option, task in (("mask", "inpaint"), ("blur", "deblur"), ("factor", "superres")):
-        if args.task != task and getattr(args, option) is not None:
+        if args.task not in (None, task) and getattr(args, option) is not None:
             raise ValueError(f"--{option} goes with --task {task}, not with {args.task}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' remarks are not for the user of a command
-        return _restore_photo(args)
+        return _restore_auto(args) if args.task is None else _restore_photo(args)
+
+
+def _restore_auto(args: argparse.Namespace) -> int:
+    from gdp_lite.auto import restore_photo
+    from gdp_lite.prior import load_prior
+    from gdp_lite.tasks import pick_device
+
+    prior = None
+    if args.prior is not None or args.device != "auto":
+        prior = load_prior(args.prior, pick_device(args.device))
+    say: Callable[[str], object] = (lambda line: None) if args.quiet else _say
+    try:
+        report = restore_photo(
+            args.photo,
+            args.output,
+            only=args.only,
+            skip=args.skip,
+            noise=args.noise,
+            blur=args.blur,
+            exposure=args.exposure,
+            strength=args.strength,
+            seed=args.seed,
+            overwrite=args.overwrite,
+            strip=args.strip,
+            prior=prior,
+            say=say,
+            progress=None if args.quiet else _Tiles(),
+        )
+    except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
+        reason = (str(error) or "out of memory").splitlines()[0]
+        raise ValueError(f"{args.photo} could not be restored: {reason}") from error
+    if args.report is not None:
+        from gdp_lite.photos import save_bytes
+
+        save_bytes(args.report, (json.dumps(report.as_json(), indent=2) + "\n").encode())
+    return 0
+
+
+class _Tiles:
+    """Keeps one line on stderr up to date: tiles, of how many, the time left."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def __call__(self, done: int, tiles: int) -> None:
+        left = (time.monotonic() - self.began) / done * (tiles - done)
+        _say(f"\rtile {done} of {tiles}, {left:4.0f} s left ", "\n" if done == tiles else "")
 
 
 def _restore_photo(args: argparse.Namespace) -> int:
@@ -180,7 +276,8 @@ def _restore_photo(args: argparse.Namespace) -> int:
     if mask is not None:  # what was not asked to be replaced stays as it was
         restored = torch.where(mask == 1, photo.image, restored.cpu())
     check_output(args.output, args.photo, args.overwrite)  # it took minutes: look again
-    notes = write_photo(args.output, restored, photo, removed=mask is not None)
+    removed = mask is not None
+    notes = write_photo(args.output, restored, photo, removed=removed, strip=args.strip)
     if not args.quiet:
         for note in dict.fromkeys([*photo.notes, *notes]):
             _say(note)
@@ -218,6 +315,15 @@ def _say(text: str, end: str = "\n") -> None:
     """Print on stderr. A reader that went away (``2>&1 | head``) does not stop the work."""
     with contextlib.suppress(OSError):
         print(text, end=end, file=sys.stderr, flush=True)
+
+
+def _kinds(text: str) -> list[str]:
+    """argparse type: kinds of degradation, with commas between them."""
+    kinds = [part.strip() for part in text.split(",") if part.strip()]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError(f"knows {', '.join(KINDS)}, not {kind!r}")
+    return kinds
 
 
 def _device(text: str) -> str:

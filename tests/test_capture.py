@@ -64,7 +64,7 @@ def test_white_noise_is_estimated_within_15_percent(photo, sigma):
 
 
 def test_noise_under_a_jpeg_is_that_of_its_luma(photo):
-    """Halved chroma takes colour noise away and leaves brightness noise; clipped pixels have none."""
+    """Halved chroma takes colour noise away, not brightness noise; clipped pixels have none."""
     generator = torch.Generator().manual_seed(0)
     white_sky = torch.cat([torch.full_like(photo, 1.3), photo, torch.full_like(photo, -0.3)], -2)
     for scene in (photo, white_sky):

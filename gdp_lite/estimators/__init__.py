@@ -18,6 +18,7 @@ from gdp_lite.estimators.noise import (
     estimate_noise_curve,
     estimate_noise_level,
 )
+from gdp_lite.estimators.noise_spectrum import NoiseSpectrum, estimate_noise_spectrum
 from gdp_lite.estimators.overlay import find_overlay
 from gdp_lite.estimators.softness import Softness, estimate_softness
 
@@ -25,6 +26,7 @@ __all__ = [
     "Estimate",
     "JpegTables",
     "Light",
+    "NoiseSpectrum",
     "Reference",
     "Softness",
     "cast_posterior",
@@ -35,6 +37,7 @@ __all__ = [
     "estimate_noise",
     "estimate_noise_curve",
     "estimate_noise_level",
+    "estimate_noise_spectrum",
     "estimate_softness",
     "exposure_posterior",
     "find_overlay",

@@ -1,0 +1,106 @@
+"""The spectrum of a photo's noise, octave by octave, of luma and of chroma, and if it is any.
+
+Noise that a phone's denoiser and JPEG have passed is coarse: the finest wavelets hold none. Where
+a photo is flattest the octaves still tell its level; whether it is noise at all, and not fine
+texture, is told by the shape over scales, chroma against luma, how even and how directed the
+flattest tiles are, and how the octaves go along with each other. Both answers are linear in such
+numbers (`noise_statistics`); benchmarks/noise_spectrum.py fitted them to simulated captures
+(`gdp_lite.book.phone`) and to photos without noise, to no photo that a table reports.
+"""
+
+import json
+import math
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gdp_lite.estimators.estimate import Estimate
+from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics
+from gdp_lite.image import check_photo
+
+WINDOW, ACROSS = 256, 4  # pixels; windows along each axis at most
+OFFSET = 0.4  # of 255, added to a level before its logarithm: what is below is rounding
+
+
+class NoiseSpectrum(NamedTuple):
+    """What `estimate_noise_spectrum` found.
+
+    Parameters
+    ----------
+    bands : (2, 4), display range, of luma and of each of two chroma planes, orthonormal, from the
+        finest octave (1/4 cycle a pixel and more) to the coarsest (1/32 to 1/16): white noise of
+        standard deviation s reads s in all.
+    rms : of the luma, in units of one channel, all four octaves; ``std``: between the windows.
+    present : the probability that this is noise, and at least 1 of 255.
+    """
+
+    bands: Tensor
+    rms: Estimate
+    present: float
+
+    def level(self, octaves: slice) -> float:
+        """Standard deviation of the luma's noise in those octaves alone."""
+        shares = torch.tensor(SHARES)[octaves]
+        return float((self.bands[0, octaves].square() * shares).sum().sqrt())
+
+
+def estimate_noise_spectrum(y: Tensor) -> NoiseSpectrum:
+    """How much noise a photo has in each octave, and whether it is noise.
+
+    Parameters
+    ----------
+    y : (1, 3, H, W), display range. Of a large one 16 windows are looked at, about a second.
+
+    Returns
+    -------
+    A `NoiseSpectrum`; nothing, with probability 0, where the photo is too small, black or clipped
+    nearly everywhere.
+
+    Raises
+    ------
+    ValueError : for anything but one photo.
+
+    Examples
+    --------
+    >>> noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    >>> found = estimate_noise_spectrum(0.5 + 0.1 * noise)
+    >>> tuple(found.bands.shape), found.present > 0.5
+    ((2, 4), True)
+    """
+    check_photo(y)
+    if len(y) != 1:
+        raise ValueError(f"one photo at a time, not {len(y)}")
+    seen = [noise_statistics(window) for window in _windows(y.detach().float().cpu())]
+    known = [statistics for statistics in seen if statistics is not None]
+    if not known:
+        return NoiseSpectrum(torch.zeros(2, 4), Estimate(0.0, math.inf), 0.0)
+    fitted = _fitted()
+    z = (torch.stack(known) - fitted["mean"]) / fitted["spread"]
+    told = z.clamp(-4, 4) @ fitted["weights"] + fitted["offset"]  # (windows, 10)
+    # A window of texture is unsure, a flat one is sure: the mean of the log odds is the latter's.
+    chance = told[:, 9].sigmoid()
+    share = (chance + 0.01) / (chance + 0.01).sum()
+    levels = ((share @ told[:, :9]).exp() - OFFSET).clamp(min=0) / 255
+    rms = told[:, 8].exp() / 255
+    std = float((share @ (rms - share @ rms).square()).sqrt()) if len(known) > 1 else math.inf
+    return NoiseSpectrum(
+        levels[:8].view(2, 4), Estimate(float(levels[8]), std), float(told[:, 9].mean().sigmoid())
+    )
+
+
+def _windows(y: Tensor) -> list[Tensor]:
+    height, width = y.shape[-2:]
+    tops, lefts = (
+        torch.linspace(0, max(n - WINDOW, 0), min(-(-n // WINDOW), ACROSS)).long().unique()
+        for n in (height, width)
+    )
+    return [y[..., t : t + WINDOW, u : u + WINDOW] for t in tops for u in lefts]
+
+
+@cache
+def _fitted() -> dict[str, Tensor]:
+    text = files("gdp_lite.estimators").joinpath("noise_spectrum.json").read_text("utf-8")
+    return {k: torch.tensor(v) for k, v in json.loads(text).items()}

@@ -1,0 +1,153 @@
+"""One photo from its findings to its restoration: light, coarse noise, then tile by tile the rest.
+
+What `restore` does with one F_Phi on one picture is done here on a photo of any size, with memory
+for a few copies of it and calls of the network only where they pay. Light and colour are invertible
+numbers by numbers, so they are undone first and the noise that grows with them is told to the
+rest.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Generator, Tensor
+
+from gdp_lite.colour import keep_colour
+from gdp_lite.degradations import Degradation
+from gdp_lite.degradations.softness import softness_degradation
+from gdp_lite.denoise import denoise_coarse, denoise_fine
+from gdp_lite.diagnosis import Diagnosis
+from gdp_lite.estimators import NoiseSpectrum
+from gdp_lite.image import linear_to_srgb, srgb_to_linear
+from gdp_lite.overshoot import limit_overshoot
+from gdp_lite.prior import Denoiser
+from gdp_lite.sampler import restore
+
+TILE, OVERLAP = 512, 32  # pixels
+HALO_NOISE = 2 / 255  # display range: by so much the result may exceed what its photo allows
+LEAST_NOISE = 1.0 / 255  # display range: a tile with less is left as it is
+WHITE = 0.95  # display range: from here to 1 a cast is undone less and less: white stays white
+
+
+def restore_image(
+    y: Tensor,
+    diagnosis: Diagnosis,
+    prior: Denoiser | None,
+    kinds: list[str] | None = None,
+    strength: float = 1.0,
+    seed: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+) -> Tensor:
+    """Undo what was found in a photo.
+
+    Parameters
+    ----------
+    y : (1, 3, H, W), display range.
+    diagnosis : of `diagnose`.
+    prior : see `Denoiser`; light and colour need none.
+    kinds : which findings; those that are seen by default.
+    strength : trust in the photo, see `restore`.
+    seed : of the noise that is put back in each tile.
+    progress : called with (tiles that are done, of how many).
+
+    Returns
+    -------
+    (1, 3, H, W) in [0, 1]; y itself where nothing is to be done.
+
+    Examples
+    --------
+    >>> from gdp_lite.diagnosis import diagnose
+    >>> dark = 0.15 * torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    >>> lifted = restore_image(dark, diagnose(dark), lambda x, sigma: x, kinds=["light"])
+    >>> bool(lifted.mean() >= dark.mean())
+    True
+    """
+    kinds = diagnosis.seen if kinds is None else kinds
+    z, gain = relit(y, diagnosis, kinds)
+    noise: NoiseSpectrum = diagnosis.findings["noise"].detail
+    blur = None
+    if "softness" in kinds:
+        level = float(gain.mean()) * noise.rms if noise.present > 0.5 else 0.0
+        blur = softness_degradation(diagnosis.findings["softness"].detail, level)
+    if "noise" not in kinds and blur is None:
+        return y if z is y else z.clamp(0, 1)
+    if prior is None:
+        raise ValueError("noise and softness need a prior")
+    x = z
+    if "noise" in kinds:
+        x = denoise_coarse(z, amplified(noise, float(gain.mean())), prior, strength)
+    places = list(tiles(*y.shape[-2:]))
+    total, weights = torch.zeros_like(x), x.new_zeros(x.shape[-2:])
+    for number, (place, weight) in enumerate(places):
+        generator = Generator().manual_seed(seed + number)
+        part = x[place]
+        told = amplified(noise, float(gain[place].mean()))
+        if blur is not None:
+            part = deblurred(part, blur, prior, strength, generator)
+        elif told.rms >= LEAST_NOISE:
+            part = denoise_fine(part, told, prior, strength, generator)
+        total[place] += weight * part
+        weights[place[1:]] += weight
+        if progress is not None:
+            progress(number + 1, len(places))
+    return keep_colour((total / weights).clamp(0, 1), z.clamp(0, 1))
+
+
+def relit(y: Tensor, diagnosis: Diagnosis, kinds: list[str]) -> tuple[Tensor, Tensor]:
+    """The photo in good light and colour, and by how much its noise has grown, (1, 1, H, W)."""
+    z, gain = y, y.new_ones(1, 1, *y.shape[-2:])
+    if "light" in kinds:
+        light = diagnosis.findings["light"].detail.degradation
+        gain = light.noise_gain(y).mean(1, keepdim=True)
+        z = light.inverse(y)
+    if "colour" in kinds:
+        gains = diagnosis.findings["colour"].detail.to(z).view(1, 3, 1, 1)
+        neutral = linear_to_srgb(srgb_to_linear(z) / gains)
+        white = ((z.amin(1, keepdim=True) - WHITE) / (1 - WHITE)).clamp(0, 1)
+        z = (1 - white) * neutral + white * z
+    return z, gain
+
+
+def amplified(noise: NoiseSpectrum, gain: float) -> NoiseSpectrum:
+    """The noise of a photo that was made lighter."""
+    rms = type(noise.rms)(gain * noise.rms, gain * noise.rms.std)
+    return NoiseSpectrum(gain * noise.bands, rms, noise.present)
+
+
+def deblurred(
+    y: Tensor, blur: Degradation, prior: Denoiser, strength: float, generator: Generator
+) -> Tensor:
+    """A tile without its blur, and without halos."""
+    x = restore(y, blur, prior, strength=strength, generator=generator).image
+    assert isinstance(blur.kernel, Tensor)
+    kernel = blur.kernel if blur.kernel.ndim == 2 else torch.outer(blur.kernel, blur.kernel)
+    return limit_overshoot(x, y, kernel_width(kernel), HALO_NOISE)
+
+
+def kernel_width(kernel: Tensor) -> float:
+    """Root mean square radius along one axis, pixels."""
+    kernel = kernel.detach() / kernel.detach().sum()
+    axis = torch.arange(len(kernel)).to(kernel)
+    centre = [float((kernel.sum(d) * axis).sum()) for d in (0, 1)]
+    spread = [
+        float((kernel.sum(d) * (axis - c) ** 2).sum()) for d, c in zip((0, 1), centre, strict=True)
+    ]
+    return math.sqrt(sum(spread) / 2)
+
+
+def tiles(height: int, width: int) -> Iterator[tuple[tuple, Tensor]]:
+    """Overlapping places in a picture and the weights, (h, w), with which they are blended."""
+    for top, rows in _parts(height):
+        for left, columns in _parts(width):
+            place = (..., slice(top, top + len(rows)), slice(left, left + len(columns)))
+            yield place, rows[:, None] * columns
+
+
+def _parts(length: int) -> list[tuple[int, Tensor]]:
+    if length <= TILE:
+        return [(0, torch.ones(length))]
+    count = -(-(length - OVERLAP) // (TILE - OVERLAP))
+    starts = [round(i * (length - TILE) / (count - 1)) for i in range(count)]
+    position = torch.arange(TILE)
+    ramp = torch.minimum(position + 1, TILE - position).clamp(max=OVERLAP) / OVERLAP
+    return [(start, ramp) for start in starts]
