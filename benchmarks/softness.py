@@ -260,7 +260,7 @@ def scores(result, x):
 def crops(shared, folder, tuning):
     """(case, y with margin, x, degradation, width, noise) of what is to be restored."""
     rng = np.random.default_rng(1)
-    for x in good_photos(shared, tuning)[:: 3 if tuning else 2]:
+    for x in good_photos(shared, tuning)[::3]:
         for size in (0.8, 1.5):
             y, _ = degraded(x, "gaussian", size, rng)
             found = estimate_softness(y, NOISE)
@@ -273,7 +273,7 @@ def crops(shared, folder, tuning):
         found = estimate_softness(y, noise)
         degradation, case = softness_degradation(found, noise), "captures"
         if degradation is None:
-            if sharp >= 6 or found.kind == "none" or found.width > 0.3:
+            if sharp >= 4 or found.kind == "none" or found.width > 0.3:
                 continue
             sharp += 1
             degradation = GaussianBlur(7, 1.0, max(5 / 255, noise))
