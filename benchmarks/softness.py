@@ -12,10 +12,10 @@ quality 90.
 
 softness_restored.csv: crops of 128 x 128, PSNR and HaarPSI less those of the file; the restored
 one with and without `limit_overshoot`; unsharp masking and Richardson-Lucy with the same width, at
-the settings that --tune finds best on crops of train/large that no table uses. "halo": how far,
+the settings that were best on crops of train/large that no table uses. "halo": how far,
 in levels, the result leaves the scene's values within 2 pixels, the 99th percentile. "wrong width":
-sharp captures for which 1 pixel is assumed. Both about 12 minutes. --fit prints what the constants
-of estimators/softness.py were chosen by, from train/large alone.
+sharp captures for which 1 pixel is assumed. Both about 6 minutes. --fit prints what the constants
+of estimators/softness.py were chosen by, --tune gains by setting, from train/large alone.
 """
 
 import csv
@@ -50,7 +50,7 @@ CASES += [("gaussian", w) for w in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)]
 CASES += [("defocus", r) for r in (1.5, 2.5, 4.0)]
 CASES += [("motion", length) for length in (3.0, 5.0, 8.0)]
 SIDE, MARGIN = 128, 8
-# Chosen by --tune.
+# The best on 12 crops of train/large in a trial that --tune repeats on others of them.
 USM_AMOUNT, USM_RADIUS, RL_STEPS = 1.0, 1.5, 5
 START = 0.1  # noise level of the first step
 
