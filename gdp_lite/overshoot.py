@@ -19,8 +19,8 @@ from gdp_lite.image import check_photo
 # (`estimators.softness.OWN`).
 THINNEST = 0.41
 # Share of a step: what stands out beside it by less may be the halo of a phone's sharpener and is
-# not raised further. Half of the phone files have up to 0.14, the most 0.21
-# (`estimators.softness`, ten files).
+# not raised further. Nine in ten simulated cameras leave up to 0.19 (`true_step` in
+# benchmarks/softness.py).
 HALO = 0.2
 STRIP = 256  # rows at a time, for memory
 

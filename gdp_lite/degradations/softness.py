@@ -12,8 +12,8 @@ from gdp_lite.estimators.softness import Softness
 # Pixels, root mean square in all directions: what is less, photos differ by themselves.
 LEAST = 0.5
 # Display range, and share of the photo's noise: a phone's noise is coarse, JPEG's errors are, and
-# deblurring takes them for detail. With less, files came back up to 5 decibels worse than they
-# were; benchmarks/softness.py --tune.
+# deblurring takes them for detail. With less, captures of train/large came back up to 5 decibels
+# worse than they were; benchmarks/softness.py --tune tries such settings.
 FLOOR, COARSE = 5 / 255, 2.5
 
 
