@@ -146,5 +146,9 @@ def _between(x: Tensor, y: Tensor, rho: float, tone: Tone, steps: int = 12) -> T
         low = torch.where(downhill > 0, z, low)
         high = torch.where(downhill < 0, z, high)
         ahead = z + downhill / (slope.square() + rho)
-        z = torch.where((ahead < low) | (ahead > high), (low + high) / 2, ahead)
+        ahead = torch.where((ahead < low) | (ahead > high), (low + high) / 2, ahead)
+        done = bool(((ahead - z).abs() < 1e-6).all())
+        z = ahead
+        if done:
+            break
     return z
