@@ -41,7 +41,7 @@ class ToneMap(Degradation):
     >>> dark = ToneMap(stops=-2.0)
     >>> x = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
     >>> dark(x)[0, 0, 0].detach()
-    tensor([0.0000, 0.2871, 1.0000])
+    tensor([0.0000, 0.2800, 1.0000])
     >>> dark.inverse(dark(x))[0, 0, 0].detach()
     tensor([0.0000, 0.5000, 1.0000])
     """
@@ -146,5 +146,9 @@ def _between(x: Tensor, y: Tensor, rho: float, tone: Tone, steps: int = 12) -> T
         low = torch.where(downhill > 0, z, low)
         high = torch.where(downhill < 0, z, high)
         ahead = z + downhill / (slope.square() + rho)
-        z = torch.where((ahead < low) | (ahead > high), (low + high) / 2, ahead)
+        ahead = torch.where((ahead < low) | (ahead > high), (low + high) / 2, ahead)
+        done = bool(((ahead - z).abs() < 1e-6).all())
+        z = ahead
+        if done:
+            break
     return z
