@@ -14,6 +14,7 @@ Without: the held-back captures (Kodak, scikit-image), whole, with and without t
 Kodak's photos themselves. Writes gdp_lite/book/results/noise_spectrum.csv.
 """
 
+import csv
 import io
 import json
 import zlib
@@ -136,17 +137,19 @@ def fit(x, levels):
 def report(shared, folder):
     """Rows of the table."""
     gaps, rms_gaps, chances = [], [], {"noisy": [], "noisy 3": [], "quiet": [], "clean": []}
+    with open(folder / "manifest.csv", newline="", encoding="utf-8") as file:
+        iso = {row["name"]: float(row["iso"]) for row in csv.DictReader(file)}
     names = sorted(p.stem for p in folder.glob("*.jpg") if not p.stem.startswith("large"))
     for name in [n for n in names if not n.endswith("-quiet")]:
         noisy, quiet = (decoded(folder / f"{name}{end}.jpg") for end in ("", "-quiet"))
-        truth, found = octave_levels(noisy - quiet), estimate_noise_spectrum(noisy)
+        truth, found = octave_levels(noisy - quiet), estimate_noise_spectrum(noisy, iso[name])
         true_rms = float(rms(truth.view(1, 8)))
         gaps.append((found.bands / truth).log())
         rms_gaps.append(found.rms / true_rms)
         chances["noisy"].append(found.present)
         if true_rms > 3 / 255:
             chances["noisy 3"].append(found.present)
-        chances["quiet"].append(estimate_noise_spectrum(quiet).present)
+        chances["quiet"].append(estimate_noise_spectrum(quiet, iso[name]).present)
         show(
             {"photo": name, "true": 255 * true_rms, "found": 255 * found.rms}
             | {"present": found.present, "quiet": chances["quiet"][-1]}

@@ -113,7 +113,7 @@ def restore_photo(
             raise ValueError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
     photo = read_photo(path, MAX_PIXELS)
     check_output(output, path, overwrite, photo)
-    diagnosis = told(diagnose(photo.image), photo.image, noise, blur, exposure)
+    diagnosis = told(diagnose(photo.image, photo.iso), noise, blur, exposure)
     kinds = [k for k in KINDS if (k in only if only else diagnosis.findings[k].seen)]
     kinds = [k for k in kinds if k not in skip]
     for line in diagnosis.lines:

@@ -151,7 +151,8 @@ def _diagnose(args: argparse.Namespace) -> int:
         from gdp_lite.diagnosis import diagnose
         from gdp_lite.photos import read_photo
 
-        diagnosis = diagnose(read_photo(args.photo, MAX_PIXELS).image)
+        photo = read_photo(args.photo, MAX_PIXELS)
+        diagnosis = diagnose(photo.image, photo.iso)
     found = findings_of(diagnosis)
     with contextlib.suppress(OSError):
         if args.json:

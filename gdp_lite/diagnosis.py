@@ -41,7 +41,7 @@ SEEN = 0.5  # from this probability on a finding is acted upon
 # estimate mistakes one good photo in fifteen (val), see benchmarks/diagnosis.py. Steepness: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
 CAST_SEEN, CAST_SLOPE = 0.18, 0.02
-LOOKED_AT = 512  # pixels of the longer side, for the cast
+LOOKED_AT = 512  # pixels of the longer side, for light and colour
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,13 @@ class Diagnosis:
         return Compose(*stages).requires_grad_(False) if stages else None
 
 
-def diagnose(photo: Tensor) -> Diagnosis:
+def diagnose(photo: Tensor, iso: float | None = None) -> Diagnosis:
     """What is wrong with a photo.
 
     Parameters
     ----------
     photo : (1, 3, H, W), display range; of 12 megapixels it takes some seconds.
+    iso : the sensitivity that its file states, see `Photo.iso`.
 
     Returns
     -------
@@ -136,13 +137,12 @@ def diagnose(photo: Tensor) -> Diagnosis:
     check_photo(photo)
     if len(photo) != 1:
         raise ValueError(f"one photo at a time, not {len(photo)}")
-    noise = estimate_noise_spectrum(photo)
+    noise = estimate_noise_spectrum(photo, iso)
     level = float(noise.rms) if noise.present >= SEEN else 0.0
     light = estimate_light(photo, level)
     gain = 1.0
     if light.visible >= SEEN and light.fault != "none":
-        middle = photo[..., photo.shape[-2] // 2 : photo.shape[-2] // 2 + 1, :]
-        gain = float(light.degradation.noise_gain(middle).mean())
+        gain = float(light.degradation.noise_gain(_small(photo)).mean())
     findings = [
         _of_light(light),
         _of_colour(photo, level),
@@ -154,7 +154,6 @@ def diagnose(photo: Tensor) -> Diagnosis:
 
 def told(
     diagnosis: Diagnosis,
-    photo: Tensor,
     noise: float | None = None,
     blur: float | None = None,
     exposure: float | None = None,
@@ -163,7 +162,6 @@ def told(
 
     Parameters
     ----------
-    photo : (1, 3, H, W), display range, the one that was diagnosed.
     noise : standard deviation of its luma, of 255; the octaves keep their shares.
     blur : width of a Gaussian, pixels.
     exposure : stops to brighten by.
@@ -202,9 +200,9 @@ def _of_light(light: Light) -> Finding:
 
 def _of_colour(photo: Tensor, noise: float) -> Finding:
     """A cast, of the photo made small, where its noise is less."""
-    shrink = max(max(photo.shape[-2:]) // LOOKED_AT, 1)
-    small = functional.avg_pool2d(photo, min(shrink, *photo.shape[-2:]))
-    gains = cast_posterior(srgb_to_linear(small), linear=True, sigma=noise / shrink)
+    small = _small(photo)
+    sigma = noise * small.shape[-1] / photo.shape[-1]
+    gains = cast_posterior(srgb_to_linear(small), linear=True, sigma=sigma)
     logs = gains.log()
     mean = logs.mean(0) - logs.mean()
     strongest = int(mean.abs().argmax())
@@ -216,6 +214,11 @@ def _of_colour(photo: Tensor, noise: float) -> Finding:
         line = f"a {names[strongest]} cast, {100 * (math.exp(found) - 1):.0f}% in light"
     phi = mean.exp() / mean.exp().mean()
     return Finding("colour", found, "log gain", visible, line, phi.float())
+
+
+def _small(photo: Tensor) -> Tensor:
+    shrink = max(max(photo.shape[-2:]) // LOOKED_AT, 1)
+    return functional.avg_pool2d(photo, min(shrink, *photo.shape[-2:]))
 
 
 def _of_softness(found: Softness) -> Finding:

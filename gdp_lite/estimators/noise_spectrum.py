@@ -22,6 +22,13 @@ from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics
 from gdp_lite.image import check_photo
 
 WINDOW, ACROSS = 256, 4  # pixels; windows along each axis at most
+# The quantile of the windows' levels that is noise alone, and by how much the noise of others may
+# be stronger, as they are brighter or darker; what is more is texture.
+QUIETEST, BRIGHTER = 0.2, 1.5
+# Log odds of noise: per logarithm of the ISO, from one at which both are as likely; and, where the
+# ISO is not known, less for each level of 255 above what phones leave (real pairs have 3 to 7).
+# Set by hand: a simulated capture's ISO says more than a phone's.
+PER_ISO, MIDDLE_ISO, TOO_MUCH, USUAL = 0.7, 400, 0.25, 7.0
 OFFSET = 0.4  # of 255, added to a level before its logarithm: what is below is rounding
 
 
@@ -47,12 +54,13 @@ class NoiseSpectrum(NamedTuple):
         return float((self.bands[0, octaves].square() * shares).sum().sqrt())
 
 
-def estimate_noise_spectrum(y: Tensor) -> NoiseSpectrum:
+def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectrum:
     """How much noise a photo has in each octave, and whether it is noise.
 
     Parameters
     ----------
     y : (1, 3, H, W), display range. Of a large one 16 windows are looked at, about a second.
+    iso : the sensitivity that the file states, a hint of whether there is noise.
 
     Returns
     -------
@@ -80,15 +88,17 @@ def estimate_noise_spectrum(y: Tensor) -> NoiseSpectrum:
     fitted = _fitted()
     z = (torch.stack(known) - fitted["mean"]) / fitted["spread"]
     told = z.clamp(-4, 4) @ fitted["weights"] + fitted["offset"]  # (windows, 10)
-    # A window of texture is unsure, a flat one is sure: the mean of the log odds is the latter's.
-    chance = told[:, 9].sigmoid()
-    share = (chance + 0.01) / (chance + 0.01).sum()
-    levels = ((share @ told[:, :9]).exp() - OFFSET).clamp(min=0) / 255
-    rms = told[:, 8].exp() / 255
-    std = float((share @ (rms - share @ rms).square()).sqrt()) if len(known) > 1 else math.inf
-    return NoiseSpectrum(
-        levels[:8].view(2, 4), Estimate(float(levels[8]), std), float(told[:, 9].mean().sigmoid())
-    )
+    # Texture adds to what it is told, noise is alike everywhere: the windows with least tell it.
+    quiet = told[:, 8] <= told[:, 8].quantile(QUIETEST) + math.log(BRIGHTER)
+    levels = (told[quiet, :9].mean(0).exp() - OFFSET).clamp(min=0) / 255
+    std = float(told[quiet, 8].std()) * float(levels[8]) if int(quiet.sum()) > 1 else math.inf
+    odds = float(told[quiet, 9].mean())
+    if iso is not None and iso > 0:
+        odds += PER_ISO * math.log(min(max(iso, 25), 6400) / MIDDLE_ISO)
+    else:
+        odds -= TOO_MUCH * max(255 * float(levels[8]) - USUAL, 0)
+    present = 1 / (1 + math.exp(-odds))
+    return NoiseSpectrum(levels[:8].view(2, 4), Estimate(float(levels[8]), std), present)
 
 
 def _windows(y: Tensor) -> list[Tensor]:

@@ -1,8 +1,12 @@
 """What a photo is in memory: an upright picture, and all else that its file said."""
 
+import contextlib
 from dataclasses import dataclass, field
 
+from PIL import Image
 from torch import Tensor
+
+_EXIF_IFD, _ISO = 0x8769, 0x8827
 
 
 class PhotoError(ValueError):
@@ -82,3 +86,14 @@ class Photo:
     bits: int = 8
     notes: list[str] = field(default_factory=list)
     origin: Origin = field(default_factory=Origin)
+
+    @property
+    def iso(self) -> float | None:
+        """The sensitivity that the file states, or None."""
+        tags = Image.Exif()
+        with contextlib.suppress(Exception):  # a damaged block says nothing
+            tags.load(self.metadata.get("exif", b""))
+            stated = tags.get_ifd(_EXIF_IFD).get(_ISO)
+            value = float(stated[0] if isinstance(stated, tuple) else stated)
+            return value if 1 <= value <= 1e7 else None
+        return None
