@@ -93,7 +93,7 @@ class Photo:
         tags = Image.Exif()
         with contextlib.suppress(Exception):  # a damaged block says nothing
             tags.load(self.metadata.get("exif", b""))
-            stated = tags.get_ifd(_EXIF_IFD).get(_ISO)
+            stated = tags.get_ifd(_EXIF_IFD).get(_ISO, 0)
             value = float(stated[0] if isinstance(stated, tuple) else stated)
             return value if 1 <= value <= 1e7 else None
         return None
