@@ -10,6 +10,7 @@ on smaller crops of eight of these photos, on other degradations. About 15 minut
 """
 
 import argparse
+import itertools
 
 import numpy as np
 import torch
@@ -29,16 +30,19 @@ RHOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PEERS = ("one_call", "one_call_deblurred", "no_blur", "nlm", "nlm_deblurred", "tv", "wiener")
 
 
-def classical(array, sigma, blur, kernel):
-    """Every classical method at every setting of its grid: name and setting -> image."""
+def classical(array, levels, blur, kernel):
+    """Every classical method at every setting of its grid: name and setting -> image.
+
+    levels: the noise by luma and by the mean of the channels, by name; NLM may have either.
+    """
     found = {}
-    for h in (0.3, 0.5, 0.7, 0.9, 1.2):
+    for (name, sigma), h in itertools.product(levels.items(), (0.2, 0.3, 0.5, 0.7, 0.9, 1.2)):
         smooth = as_image(
             restoration.denoise_nl_means(array, 5, 6, h * sigma, sigma=sigma, channel_axis=-1)
         )
-        found[f"nlm {h}"] = smooth
+        found[f"nlm {name} {h}"] = smooth
         for rho in RHOS:
-            found[f"nlm_deblurred {h} {rho}"] = blur.prox(smooth, smooth, rho)
+            found[f"nlm_deblurred {name} {h} {rho}"] = blur.prox(smooth, smooth, rho)
     for weight in (0.01, 0.02, 0.03, 0.04, 0.06, 0.08):
         smooth = restoration.denoise_tv_chambolle(array, weight, channel_axis=-1)
         found[f"tv {weight}"] = as_image(smooth)
@@ -60,16 +64,17 @@ def main():
         generator = torch.Generator().manual_seed(number)
         y = capture(x, blur, 15 / 255, 92, generator)
         array, sigma = to_uint8(y) / 255.0, estimate_noise(y, coded=True)
-        row = {"photo": y} | ({} if stored else classical(array, sigma, blur, kernel))
+        levels = {"luma": sigma, "channels": estimate_noise(y)}
+        row = {"photo": y} | ({} if stored else classical(array, levels, blur, kernel))
         row["restore"] = restore(y, GaussianBlur(9, 1.0, sigma), prior, generator=generator).image
-        by_channels = GaussianBlur(9, 1.0, estimate_noise(y))  # too low: see the chapter
+        by_channels = GaussianBlur(9, 1.0, levels["channels"])  # too low: see the chapter
         row["restore_channels"] = restore(y, by_channels, prior, generator=generator).image
-        for k in () if stored else (1.0, 1.25, 1.5, 1.75):
+        for k in () if stored else (0.7, 0.85, 1.0, 1.25, 1.5):
             called = one_call(y, k * sigma, prior)
             row[f"one_call {k}"] = called
             for rho in RHOS:
                 row[f"one_call_deblurred {k} {rho}"] = blur.prox(called, called, rho)
-        for k in (1.0, 1.5):
+        for k in (0.7, 1.0, 1.5):
             # The same loop, as in the chapter: `GaussianNoise` would take a route of its own.
             no_blur = GaussianBlur(1, 1.0, k * sigma)
             row[f"no_blur {k}"] = restore(y, no_blur, prior, generator=generator).image

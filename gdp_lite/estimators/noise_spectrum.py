@@ -25,6 +25,7 @@ WINDOW, ACROSS = 256, 4  # pixels; windows along each axis at most
 # The quantile of the windows' levels that is noise alone, and by how much the noise of others may
 # be stronger, as they are brighter or darker; what is more is texture.
 QUIETEST, BRIGHTER = 0.2, 1.5
+LEAST = 1 / 255  # display range: what is less nobody sees
 # Log odds of noise: per logarithm of the ISO, from one at which both are as likely; and, where the
 # ISO is not known, less for each level of 255 above what phones leave (real pairs have 3 to 7).
 # Set by hand: a simulated capture's ISO says more than a phone's.
@@ -92,12 +93,12 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     quiet = told[:, 8] <= told[:, 8].quantile(QUIETEST) + math.log(BRIGHTER)
     levels = (told[quiet, :9].mean(0).exp() - OFFSET).clamp(min=0) / 255
     std = float(told[quiet, 8].std()) * float(levels[8]) if int(quiet.sum()) > 1 else math.inf
-    odds = float(told[quiet, 9].mean())
+    odds = float(told[quiet, 9].mean()) if levels[8] >= LEAST else -math.inf
     if iso is not None and iso > 0:
         odds += PER_ISO * math.log(min(max(iso, 25), 6400) / MIDDLE_ISO)
     else:
         odds -= TOO_MUCH * max(255 * float(levels[8]) - USUAL, 0)
-    present = 1 / (1 + math.exp(-odds))
+    present = 1 / (1 + math.exp(min(-odds, 500)))
     return NoiseSpectrum(levels[:8].view(2, 4), Estimate(float(levels[8]), std), present)
 
 

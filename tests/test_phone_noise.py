@@ -1,0 +1,163 @@
+"""Noise as phones leave it: its spectrum, whether it is noise, and what is taken away."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from gdp_lite import denoise
+from gdp_lite.book.phone import Capture, photograph
+from gdp_lite.denoise import denoise_coarse, denoise_fine, limit_change
+from gdp_lite.estimators import Estimate, NoiseSpectrum, estimate_noise_spectrum
+from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics, octave_levels, octaves
+from gdp_lite.photos import read_photo
+
+PHONE = Capture(
+    iso=1600,
+    shot=0.006,
+    read=2e-5,
+    blur=0.6,
+    luma_denoise=2.0,
+    chroma_denoise=8.0,
+    luma_octaves=2,
+    chroma_octaves=2,
+    sharpen=0.8,
+    quality=93,
+)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def white(sigma, *size):
+    return sigma * torch.randn(1, 3, *size, generator=generator())
+
+
+@pytest.fixture(scope="module")
+def captured():
+    """(with its noise, without) of a photo that the estimator was not fitted to."""
+    scene = data.coffee().astype(np.float32) / 255
+    files = (photograph(scene, PHONE, rng, None) for rng in (np.random.default_rng(0), None))
+    return tuple(read_photo(file).image for file in files)
+
+
+def spectrum(levels, rms=0.05):
+    return NoiseSpectrum(torch.tensor([levels, levels]), Estimate(rms, math.inf), 1.0)
+
+
+def test_white_noise_has_one_level_in_all_octaves():
+    levels = octave_levels(white(0.1, 256, 192))
+    torch.testing.assert_close(levels, torch.full((2, 4), 0.1), rtol=0.1, atol=0)
+    assert sum(SHARES) == pytest.approx(1 - math.pi / 32**2)
+
+
+def test_octaves_lie_apart_and_lose_the_mean_alone():
+    noise = white(0.1, 64, 64)
+    parts = octaves(noise)
+    assert torch.allclose(parts.square().sum(), parts.sum(0).square().sum(), rtol=0.05)
+    assert octaves(noise + 0.3) == pytest.approx(parts, abs=1e-5)
+
+
+def test_a_captures_noise_is_found_octave_by_octave(captured):
+    noisy, quiet = captured
+    truth, found = octave_levels(noisy - quiet), estimate_noise_spectrum(noisy)
+    ratio = found.bands / truth
+    assert float(ratio.log().abs().median().exp()) < 1.4
+    assert float(ratio.max()) < 2.5
+    rms = float((truth[0].square() * torch.tensor(SHARES)).sum().sqrt())
+    assert found.rms == pytest.approx(rms, rel=0.4)
+
+
+def test_noise_and_its_absence_are_told_apart(captured):
+    noisy, quiet = (estimate_noise_spectrum(photo, iso=400) for photo in captured)
+    assert noisy.present > 0.5
+    assert quiet.present < 0.2
+
+
+def test_the_iso_is_a_hint_and_no_more(captured):
+    noisy = captured[0]
+    chances = [estimate_noise_spectrum(noisy, iso).present for iso in (50, 400, 3200)]
+    assert chances[0] < chances[1] < chances[2]
+    levels = [estimate_noise_spectrum(noisy, iso).rms for iso in (50, 3200)]
+    assert levels[0] == levels[1]
+
+
+def test_texture_in_parts_of_a_photo_is_not_its_noise():
+    flat, busy = white(0.012, 256, 512), white(0.12, 256, 512)
+    photo = 0.5 + torch.cat([flat, busy], -2)
+    assert 255 * estimate_noise_spectrum(photo).rms < 6
+    assert 255 * estimate_noise_spectrum(0.5 + busy).rms > 10
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("size", [(1, 1), (20, 300), (128, 128)])
+def test_photos_that_tell_nothing(value, size):
+    found = estimate_noise_spectrum(torch.full((1, 3, *size), value))
+    assert found.present < 0.5
+    assert found.bands.isfinite().all()
+    with pytest.raises(ValueError, match="one photo"):
+        estimate_noise_spectrum(torch.full((2, 3, 64, 64), 0.5))
+
+
+def test_statistics_see_no_clipped_tile():
+    photo = 0.5 + white(0.05, 128, 256)
+    photo[..., 128:] = 1.0
+    half = noise_statistics(photo[..., :128])
+    both = noise_statistics(photo)
+    assert half[:4] == pytest.approx(both[:4], abs=0.3)  # the finest octave's lower quantiles
+    assert noise_statistics(torch.ones(1, 3, 128, 128)) is None
+
+
+def test_what_is_taken_away_is_no_stronger_than_the_noise():
+    """Morozov: where more would go, it was texture, and comes back."""
+    y, x = white(0.1, 64, 64), torch.zeros(1, 3, 64, 64)
+    weights = torch.tensor([0.299, 0.587, 0.114])
+    gone = torch.einsum("c,bchw->bhw", weights / weights.norm(), y - limit_change(y, x, 0.05))
+    assert float(gone.square().mean().sqrt()) == pytest.approx(0.05, rel=0.05)
+    assert torch.equal(limit_change(y, x, 0.3), x)
+    assert torch.equal(limit_change(y[..., :1, :1], y[..., :1, :1], 0.1), y[..., :1, :1])
+
+
+def test_each_size_is_told_its_own_octaves(monkeypatch):
+    told = []
+
+    def restore(y, degradation, prior, **settings):
+        told.append((tuple(y.shape[-2:]), degradation.sigma))
+        return type("Result", (), {"image": y})
+
+    monkeypatch.setattr(denoise, "restore", restore)
+    y, noise = torch.rand(1, 3, 64, 96), spectrum([0.02, 0.03, 0.05, 0.08])
+    assert torch.equal(denoise_coarse(y, noise, None), y)
+    assert torch.equal(denoise_fine(y, noise, None), y)
+    coarse = denoise.COARSE / 4 * ((0.05**2 + 0.08**2) / 2) ** 0.5
+    fine = denoise.FINE * (SHARES[0] * 0.02**2 + SHARES[1] * 0.03**2) ** 0.5
+    assert told == [((16, 24), pytest.approx(coarse)), ((64, 96), pytest.approx(fine))]
+
+
+def test_no_call_is_spent_on_rounding():
+    y = torch.rand(1, 3, 32, 32)
+    nothing = spectrum([1e-4] * 4, 1e-4)
+    assert torch.equal(denoise_coarse(y, nothing, None), y)
+    assert torch.equal(denoise_fine(y, nothing, None), y)
+
+
+@pytest.mark.slow
+def test_a_captures_noise_goes_and_the_picture_stays(captured, prior):
+    noisy, quiet = (photo[..., 104:232, 204:332] for photo in captured)
+    found = estimate_noise_spectrum(captured[0])
+    x = denoise_fine(denoise_coarse(noisy, found, prior), found, prior, generator=generator())
+    before, after = ((z - quiet).square().mean().sqrt() for z in (noisy, x))
+    assert float(after) < 0.85 * float(before)  # 1.4 dB
+
+
+def test_a_phone_photo_has_the_noise_of_its_flat_parts(shared):
+    path = shared / "eval/phones/iphone_4.jpg"
+    if not path.exists():
+        pytest.skip("no phone photos here")
+    photo = read_photo(path)
+    found = estimate_noise_spectrum(photo.image, photo.iso)
+    assert found.present > 0.9  # ISO 500, a receipt in dim light
+    assert 4 < 255 * found.rms < 9
