@@ -43,6 +43,12 @@ class NoiseSpectrum(NamedTuple):
         standard deviation s reads s in all.
     rms : of the luma, in units of one channel, all four octaves; ``std``: between the windows.
     present : the probability that this is noise, and at least 1 of 255.
+
+    Examples
+    --------
+    >>> white = NoiseSpectrum(torch.full((2, 4), 0.02), Estimate(0.02, math.inf), 1.0)
+    >>> round(white.level(slice(0, 4)), 3)
+    0.02
     """
 
     bands: Tensor
@@ -75,7 +81,7 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     Examples
     --------
     >>> noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    >>> found = estimate_noise_spectrum(0.5 + 0.1 * noise)
+    >>> found = estimate_noise_spectrum(0.5 + 0.02 * noise, iso=800)
     >>> tuple(found.bands.shape), found.present > 0.5
     ((2, 4), True)
     """
