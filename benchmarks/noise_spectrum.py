@@ -47,7 +47,7 @@ def examples(shared):
         statistics = noise_statistics(photo)
         if statistics is not None:
             found.append(statistics)
-            levels.append(255 * octave_levels(noise).flatten())
+            levels.append((255 * octave_levels(noise)).flatten().tolist())  # as tensors they hold memory
 
     for path in sorted(Path(shared, "train/large").glob("*.jpg")):
         with Image.open(path) as file:
@@ -65,7 +65,7 @@ def examples(shared):
         add(photo, torch.zeros_like(photo))
         noisy = with_noise(photo, np.random.default_rng(zlib.crc32(path.stem.encode())))
         add(noisy, noisy - photo)
-    return torch.stack(found), torch.stack(levels)
+    return torch.stack(found), torch.tensor(levels)
 
 
 def capture(photo, rng):
