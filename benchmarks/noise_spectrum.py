@@ -47,7 +47,8 @@ def examples(shared):
         statistics = noise_statistics(photo)
         if statistics is not None:
             found.append(statistics)
-            levels.append((255 * octave_levels(noise)).flatten().tolist())  # as tensors they hold memory
+            # A list: thousands of small tensors keep the memory around them.
+            levels.append((255 * octave_levels(noise)).flatten().tolist())
 
     for path in sorted(Path(shared, "train/large").glob("*.jpg")):
         with Image.open(path) as file:
