@@ -3,6 +3,8 @@
 Introduced in the chapter on the network. Memory then depends on the tile, not on the image.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -60,6 +62,43 @@ class TiledPrior:
 def count_tiles(height: int, width: int, tile: int = 256, overlap: int = 64) -> int:
     """How often `TiledPrior` calls the network for an image of height x width pixels."""
     return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap))
+
+
+def fitted_tiles(
+    height: int, width: int, tile: int, overlap: int
+) -> Iterator[tuple[tuple, Tensor]]:
+    """Places of overlapping tiles, of `fitted_side`, and the weights, (h, w), to blend them with.
+
+    Weights are 1 but for the pixels that neighbours share, so that most of a picture is what one
+    tile makes of it.
+
+    Examples
+    --------
+    >>> [(place[2], tuple(weight.shape)) for place, weight in fitted_tiles(32, 100, 64, 8)]
+    [(slice(0, 56, None), (32, 56)), (slice(44, 100, None), (32, 56))]
+    """
+    parts = []
+    for length in (height, width):
+        side = fitted_side(length, tile, overlap)
+        place = torch.arange(side)
+        ramp = torch.minimum(place + 1, side - place).clamp(max=overlap) / overlap
+        starts = _starts(length, side, overlap)
+        parts.append([(start, ramp if len(starts) > 1 else torch.ones(side)) for start in starts])
+    for top, rows in parts[0]:
+        for left, columns in parts[1]:
+            place_2d = (..., slice(top, top + len(rows)), slice(left, left + len(columns)))
+            yield place_2d, rows[:, None] * columns
+
+
+def fitted_side(length: int, tile: int, overlap: int) -> int:
+    """Of the fewest tiles of at most `tile` pixels the least side, a multiple of 8.
+
+    length : of the picture, which is one tile where it is no longer than that.
+    """
+    if length <= tile:
+        return length
+    count = -(-(length - overlap) // (tile - overlap))
+    return -(-(length + (count - 1) * overlap) // count // 8) * 8
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:
