@@ -66,8 +66,8 @@ class Finding:
 
 def of_light(light: Light, photo: Tensor) -> Finding:
     """Too dark, too bright, flat or uneven; estimate in stops."""
-    low, high = small(photo).aminmax()
-    if high - low < ONE_TONE:
+    little = small(photo)
+    if bool((little.amax((2, 3)) - little.amin((2, 3)) < ONE_TONE).all()):
         line = "a single tone, which tells nothing of the light"
         return Finding("light", Estimate(0.0, math.inf), "stops", 0.0, line, light)
     visible = light.visible if light.fault != "none" else min(light.visible, 0.49)
