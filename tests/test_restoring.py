@@ -1,4 +1,4 @@
-"""From findings to a restored picture: tiles, light, noise that grows with it, colours that stay."""
+"""From findings to a restored picture: tiles, light, noise that grows with it, colour."""
 
 import numpy as np
 import pytest
@@ -99,9 +99,7 @@ def test_a_seam_between_tiles_is_invisible(monkeypatch, noisy, found):
     whole = restore_image(noisy, found, smooth, ["noise"])
     monkeypatch.setattr(restoring, "TILE", 128)
     seen = []
-    parts = restore_image(
-        noisy, found, smooth, ["noise"], progress=lambda *done: seen.append(done)
-    )
+    parts = restore_image(noisy, found, smooth, ["noise"], progress=lambda *done: seen.append(done))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert 255 * (parts - whole).abs().max() < 1
 
@@ -161,7 +159,7 @@ def test_the_light_is_inverted(found):
 def test_noise_grows_with_the_light_and_that_is_told(noisy, found):
     dark = told(found, noise=4, exposure=2)
     y = ToneMap(-2.0)(noisy).detach()
-    z, gain = relit(y, dark, ["light"])
+    _, gain = relit(y, dark, ["light"])
     exact = dark.findings["light"].detail.degradation.noise_gain(y).mean(1, keepdim=True)
     assert gain.shape == (1, 1, 160, 192)
     assert float(gain.mean()) == pytest.approx(float(exact.mean()), rel=0.02)
@@ -205,7 +203,7 @@ def test_grey_photos_stay_grey(noisy, found):
     assert torch.equal(x[:, 0], x[:, 2])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 20), (3, 2), (9, 20), (20, 20)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (20, 20)])
 @pytest.mark.parametrize("value", [None, 0.0, 1.0, 0.4])
 def test_tiny_flat_black_and_white_photos(size, value):
     y = torch.rand(1, 3, *size) if value is None else torch.full((1, 3, *size), value)
