@@ -23,7 +23,7 @@ from gdp_lite.image import linear_to_srgb, srgb_to_linear
 from gdp_lite.overshoot import limit_overshoot
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore
-from gdp_lite.tiling import TiledPrior, fitted_side, fitted_tiles
+from gdp_lite.tiling import TiledPrior, change_in_tiles, fitted_side
 
 # Pixels: a tile is no larger than that, neighbours share so many. With these a picture of 12
 # megapixels is seen 1.09 times a call, and a seam is below one of 255 (tests/test_restoring.py).
@@ -114,22 +114,21 @@ def cleaned(
     if "noise" in kinds:
         told = amplified(noise, float(gain.mean()))
         x = denoise_coarse(z, told, small_tiles(prior, *z.shape[-2:]), strength)
-    places = list(fitted_tiles(z.shape[-2], z.shape[-1], TILE, OVERLAP))
-    total, weights = torch.zeros_like(x), x.new_zeros(x.shape[-2:])
-    for number, (place, weight) in enumerate(places):
+    x = x.clone() if x is z else x
+
+    def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
         generator = Generator().manual_seed(seed + number)
-        part = x[place]
         told = amplified(noise, float(gain[place].mean()))
         if blur is not None:
             part = deblurred(part, blur, prior, strength, generator)
         elif told.rms >= LEAST_NOISE:
             part = denoise_fine(part, told, prior, strength, generator)
-        weight = weight.to(x)
-        total[place] += weight * part
-        weights[place[1:]] += weight
         if progress is not None:
-            progress(number + 1, len(places))
-    return total.div_(weights).clamp_(0, 1)
+            progress(number + 1, count)
+        return part
+
+    change_in_tiles(x, TILE, OVERLAP, change)
+    return x.clamp_(0, 1)
 
 
 def relit(y: Tensor, diagnosis: Diagnosis, kinds: list[str]) -> tuple[Tensor, Tensor]:

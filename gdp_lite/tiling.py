@@ -3,10 +3,11 @@
 Introduced in the chapter on the network. Memory then depends on the tile, not on the image.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gdp_lite.prior import Denoiser, schedule_of
 
@@ -62,6 +63,38 @@ class TiledPrior:
 def count_tiles(height: int, width: int, tile: int = 256, overlap: int = 64) -> int:
     """How often `TiledPrior` calls the network for an image of height x width pixels."""
     return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap))
+
+
+def change_in_tiles(
+    x: Tensor, tile: int, overlap: int, change: Callable[[Tensor, tuple, int, int], Tensor]
+) -> None:
+    """Change a picture in place, tile by tile, with memory for one row of tiles more.
+
+    x : (B, 3, H, W). change : called with (part of x, its place, number, of how many), returns
+    another part. Every tile is given x as it was: what the next row has a share in waits for it.
+
+    Examples
+    --------
+    >>> x = torch.ones(1, 3, 100, 90)
+    >>> change_in_tiles(x, 64, 8, lambda part, place, number, count: part / 2)
+    >>> x.unique()
+    tensor([0.5000])
+    """
+    places = list(fitted_tiles(x.shape[-2], x.shape[-1], tile, overlap))
+    tops = sorted({place[1].start for place, _ in places})
+    total, weights = x[..., :0, :], x[0, 0, :0]
+    for row, top in enumerate(tops):
+        some = [item for item in enumerate(places) if item[1][0][1].start == top]
+        side, waiting = some[0][1][1].shape[0], len(weights)
+        room = (0, 0, 0, side - waiting)
+        total, weights = functional.pad(total, room), functional.pad(weights, room)
+        for number, (place, weight) in some:
+            weight = weight.to(x)
+            total[..., place[2]] += weight * change(x[place], place, number, len(places))
+            weights[:, place[2]] += weight
+        ready = tops[row + 1] - top if row + 1 < len(tops) else side
+        x[..., top : top + ready, :] = total[..., :ready, :] / weights[:ready]
+        total, weights = total[..., ready:, :], weights[ready:]
 
 
 def fitted_tiles(

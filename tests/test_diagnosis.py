@@ -40,12 +40,14 @@ def test_a_good_photo_has_nothing_to_undo(good):
 
 
 def test_noise_is_found_with_its_level():
-    """In a smooth scene; what texture hides is the matter of the estimator's own tests."""
+    """Smoothed, as a phone leaves it, in a smooth scene; more is the estimator's own tests'."""
     scene = torch.linspace(0.3, 0.6, 192).expand(1, 3, 192, 192)
     noise = torch.randn(1, 3, 192, 192, generator=torch.Generator().manual_seed(0))
-    found = diagnose(scene + 8 / 255 * noise, iso=1600)
+    noise = GaussianBlur(13, 1.0)(noise)
+    noise = noise / noise.std()
+    found = diagnose(scene + 6 / 255 * noise, iso=1600)
     assert "noise" in found.seen
-    assert 5 < found.findings["noise"].estimate < 12
+    assert 3.5 < found.findings["noise"].estimate < 9
     assert "GaussianNoise" in found.degradation(["noise"]).describe()
 
 
