@@ -2,73 +2,37 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from gdp_lite import __version__
-from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, told
-from gdp_lite.photos import PhotoError, check_output, copy_photo, read_photo, write_photo
-from gdp_lite.prior import Prior, load_prior
-from gdp_lite.restoring import restore_image
+from torch import Tensor
+
+from gdp_lite.diagnosis import KINDS, diagnose, told
+from gdp_lite.files.encoding import kind_for
+from gdp_lite.files.reading import bytes_of, name_of
+from gdp_lite.photos import Photo, check_output, read_photo, save_bytes, write_photo
+from gdp_lite.prior import Denoiser, Prior, load_prior
+from gdp_lite.report import SETTINGS, Report, checksum_of, findings_of, read_report, versions
+from gdp_lite.restoring import needs_prior, restore_image
 from gdp_lite.tasks import pick_device
 
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = 64_000_000  # memory: 4 GB
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was found in a photo and what was done, ready for a JSON file.
-
-    Parameters
-    ----------
-    photo, output : the files' names.
-    findings : by kind: estimate, std, unit, visible, line.
-    done : the kinds that were undone; none where the file was copied bit for bit.
-    change : root mean square of what changed, of 255.
-    notes : one line about everything of the file that could not be kept.
-    settings : noise, blur, exposure, strength, seed, kinds, version: they repeat it.
-    seconds : of the whole.
-    """
-
-    photo: str
-    output: str
-    findings: dict[str, dict]
-    done: list[str]
-    change: float
-    notes: list[str]
-    settings: dict
-    seconds: float = field(compare=False)
-
-    def as_json(self) -> dict:
-        """Of numbers, words and lists alone."""
-        return asdict(self)
-
-
-def default_output(path: str | Path) -> Path:
-    """photo.jpg -> photo.restored.jpg."""
+def default_output(path: str | Path) -> str | Path:
+    """photo.jpg -> photo.restored.jpg; a pipe answers into a pipe."""
+    if str(path) == "-":
+        return "-"
     path = Path(path)
     return path.with_name(f"{path.stem}.restored{path.suffix}")
-
-
-def findings_of(diagnosis: Diagnosis) -> dict[str, dict]:
-    """Every finding as numbers and words."""
-    return {
-        kind: {
-            "estimate": round(float(f.estimate), 4),
-            "std": round(float(f.estimate.std), 4),
-            "unit": f.unit,
-            "visible": round(float(f.visible), 3),
-            "line": f.line,
-        }
-        for kind, f in diagnosis.findings.items()
-    }
 
 
 def restore_photo(
     path: str | Path,
     output: str | Path | None = None,
     *,
-    only: Iterable[str] = (),
+    only: Iterable[str] | None = None,
     skip: Iterable[str] = (),
     noise: float | None = None,
     blur: float | None = None,
@@ -77,25 +41,32 @@ def restore_photo(
     seed: int = 0,
     overwrite: bool = False,
     strip: bool = False,
-    prior: Prior | None = None,
+    prior: Denoiser | str | Path | None = None,
+    device: str = "auto",
     say: Callable[[str], object] = lambda line: None,
     progress: Callable[[int, int], object] | None = None,
+    checksum: str | None = None,
 ) -> Report:
     """Diagnose a photo, undo what a person would see, write the result.
 
+    Where nothing is wrong the file is copied bit for bit, unless another format or `strip` is
+    asked for.
+
     Parameters
     ----------
-    path : the photo, see `read_photo`.
-    output : where to; photo.restored.jpg beside photo.jpg by default.
+    path : the photo, see `read_photo`; ``-`` for standard input.
+    output : where to; photo.restored.jpg beside photo.jpg by default, ``-`` for standard output.
     only, skip : kinds (`diagnosis.KINDS`) to undo whether they are seen or not, and not to.
     noise, blur, exposure : what to assume instead of what is found, of 255, in pixels, in stops.
     strength : trust in the photo, see `restore`.
     seed : same seed, same picture.
     overwrite : whether an existing file may be replaced.
     strip : leave out where the photo was taken.
-    prior : `load_prior()` by default, loaded only where it is needed.
+    prior : a `Denoiser`, or what `load_prior` takes; loaded only where it is needed.
+    device : where the network goes: auto, cpu, cuda, cuda:1, mps.
     say : called with every line about what is found and done.
     progress : called with (tiles that are done, of how many).
+    checksum : SHA-256 that the photo's file must have, as in a report.
 
     Returns
     -------
@@ -104,44 +75,124 @@ def restore_photo(
     Raises
     ------
     PhotoError, ValueError : in one line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (40, 30), (90, 110, 130)).save(f"{folder}/photo.jpg")
+    ...     report = restore_photo(f"{folder}/photo.jpg")
+    ...     Path(report.output).name, report.done, report.change
+    ('photo.restored.jpg', [], 0.0)
     """
     began = time.monotonic()
     output = default_output(path) if output is None else output
-    only, skip = list(only), list(skip)
-    for kind in (*only, *skip):
+    only, skip = None if only is None else list(only), list(skip)
+    for kind in (*(only or ()), *skip):
         if kind not in KINDS:
             raise ValueError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
-    photo = read_photo(path, MAX_PIXELS)
+    data = bytes_of(path)
+    if checksum not in (None, checksum_of(data)):
+        raise ValueError(f"{name_of(path)} is not the photo of that report: its bytes differ")
+    photo = read_photo(data, MAX_PIXELS, name=name_of(path))
     check_output(output, path, overwrite, photo)
+    place = pick_device(device)
     diagnosis = told(diagnose(photo.image, photo.iso), noise, blur, exposure)
-    kinds = [k for k in KINDS if (k in only if only else diagnosis.findings[k].seen)]
-    kinds = [k for k in kinds if k not in skip]
+    kinds = [k for k in KINDS if k in (diagnosis.seen if only is None else only) and k not in skip]
     for line in diagnosis.lines:
         say(line)
     x, change = photo.image, 0.0
     if kinds:
         say(f"undoing: {', '.join(kinds)}")
-        if prior is None and {"noise", "softness"} & set(kinds):
-            prior = load_prior(device=pick_device("auto"))
-        x = restore_image(photo.image, diagnosis, prior, kinds, strength, seed, progress)
-        change = 255 * float((x - photo.image).square().mean().sqrt())
+        network = loaded(prior, place) if needs_prior(diagnosis, kinds) else None
+        try:
+            x = restore_image(photo.image, diagnosis, network, kinds, strength, seed, progress)
+        except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
+            reason = (str(error) or "out of memory").splitlines()[0]
+            raise ValueError(f"{name_of(path)} could not be restored: {reason}") from error
+        change = 255 * _rms(x, photo.image)
     check_output(output, path, overwrite, photo)  # it took minutes: look again
-    if change:
-        notes = write_photo(output, x, photo, strip=strip)
-        say(f"{output}: changed by {change:.1f} of 255 (root mean square)")
-    else:
-        if Path(output).suffix.lower() != Path(path).suffix.lower():
-            raise PhotoError(f"nothing is wrong with {path}: it would be copied, as it is")
-        copy_photo(path, output)
-        notes, kinds = [], []
-        say(f"nothing is wrong that a person would see: {output} is a copy, bit for bit")
-    notes = [*photo.notes, *notes]
-    for line in notes:
+    became, notes = _written(output, x, photo, data, strip, change)
+    for line in (became, *photo.notes, *notes):
         say(line)
-    settings = {
-        **{"noise": noise, "blur": blur, "exposure": exposure, "strength": strength},
-        **{"seed": seed, "kinds": kinds, "version": __version__},
-    }
-    seconds = round(time.monotonic() - began, 1)
-    found = findings_of(diagnosis)
-    return Report(str(path), str(output), found, kinds, round(change, 2), notes, settings, seconds)
+    named = prior if isinstance(prior, str | Path | None) else type(prior).__name__
+    asked = (noise, blur, exposure, strength, seed, strip, named and str(named), place)
+    return Report(
+        photo=str(path),
+        output=str(output),
+        checksum=checksum_of(data),
+        findings=findings_of(diagnosis),
+        done=kinds if change else [],
+        change=round(change, 2),
+        notes=[*photo.notes, *notes],
+        settings={**dict(zip(SETTINGS, asked, strict=True)), "kinds": kinds},
+        versions=versions(),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def repeat(
+    report: str | Path,
+    path: str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], object] = lambda line: None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Report:
+    """Do again what a report says, bit for bit on the machine that wrote it.
+
+    Parameters
+    ----------
+    report : its file.
+    path, output : the photo and where to, by default the report's own.
+    overwrite, say, progress : see `restore_photo`.
+
+    Raises ValueError where the photo's bytes are not those of the report.
+    """
+    old = read_report(report)
+    options: dict[str, Any] = {name: old.settings[name] for name in SETTINGS}
+    for name, now in versions().items():
+        if (then := old.versions.get(name)) != now:
+            say(f"{name} was {then}, now {now}: the result may differ")
+    return restore_photo(
+        old.photo if path is None else path,
+        old.output if output is None else output,
+        only=old.settings["kinds"],
+        checksum=old.checksum,
+        overwrite=overwrite,
+        say=say,
+        progress=progress,
+        **options,
+    )
+
+
+def loaded(prior: Denoiser | str | Path | None, device: str) -> Denoiser:
+    """The prior itself, or the one of that name, which stays in memory for the next photo."""
+    return _load(prior and str(prior), device) if isinstance(prior, str | Path | None) else prior
+
+
+@lru_cache(maxsize=1)
+def _load(name: str | None, device: str) -> Prior:
+    return load_prior(name or None, device)
+
+
+def _rms(x: Tensor, y: Tensor) -> float:
+    """Of the difference, some rows at a time."""
+    parts = zip(x.split(256, -2), y.split(256, -2), strict=True)
+    return (sum(float((a - b).square().sum().double()) for a, b in parts) / x.numel()) ** 0.5
+
+
+def _written(
+    output: str | Path, x: Tensor, photo: Photo, data: bytes, strip: bool, change: float
+) -> tuple[str, list[str]]:
+    """Write the result, or the file as it was; returns what became of it, and of its metadata."""
+    name = "standard output" if str(output) == "-" else output
+    if not change and not strip and kind_for(output, photo) == photo.origin.kind:
+        save_bytes(output, data)
+        return f"nothing is wrong that a person would see: {name} is a copy, bit for bit", []
+    notes = write_photo(output, x, photo, strip=strip)
+    if change:
+        return f"{name}: changed by {change:.1f} of 255 (root mean square)", notes
+    return f"nothing is wrong that a person would see: {name} is the same picture", notes

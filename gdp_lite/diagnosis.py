@@ -4,14 +4,11 @@ Every finding comes from an estimator of its own (`gdp_lite.estimators`). Togeth
 F_Phi made the photo: light and colour first, then the lens, then the noise, as in a camera.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from gdp_lite.degradations import (
     ColourCast,
@@ -26,49 +23,24 @@ from gdp_lite.estimators import (
     Estimate,
     Light,
     NoiseSpectrum,
-    Softness,
-    cast_posterior,
     estimate_light,
     estimate_noise_spectrum,
     estimate_softness,
 )
 from gdp_lite.estimators.noise_statistics import SHARES
-from gdp_lite.image import check_photo, srgb_to_linear
+from gdp_lite.findings import (
+    KINDS,
+    SEEN,
+    Finding,
+    of_colour,
+    of_light,
+    of_noise,
+    of_softness,
+    small,
+)
+from gdp_lite.image import check_photo
 
-KINDS = ("light", "colour", "softness", "noise")  # in capture order
-SEEN = 0.5  # from this probability on a finding is acted upon
-# Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: at this the
-# estimate mistakes one good photo in fifteen (val), see benchmarks/diagnosis.py. Steepness: by eye.
-NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
-CAST_SEEN, CAST_SLOPE = 0.18, 0.02
-LOOKED_AT = 512  # pixels of the longer side, for light and colour
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One kind of degradation in one photo.
-
-    Parameters
-    ----------
-    kind : of `KINDS`.
-    estimate : its strength; ``std``: the uncertainty.
-    unit : of the estimate: "stops", "log gain", "pixels", "of 255".
-    visible : the probability that a person would see it.
-    line : in plain words.
-    detail : what the estimator returned, with all of Phi.
-    """
-
-    kind: str
-    estimate: Estimate
-    unit: str
-    visible: float
-    line: str
-    detail: Any
-
-    @property
-    def seen(self) -> bool:
-        """Whether it is acted upon."""
-        return self.visible >= SEEN
+__all__ = ["KINDS", "SEEN", "Diagnosis", "Finding", "diagnose", "told"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +50,11 @@ class Diagnosis:
     Parameters
     ----------
     findings : by kind, in capture order.
+
+    Examples
+    --------
+    >>> diagnose(torch.full((1, 3, 32, 32), 0.5)).degradation() is None
+    True
     """
 
     findings: Mapping[str, Finding]
@@ -142,12 +119,12 @@ def diagnose(photo: Tensor, iso: float | None = None) -> Diagnosis:
     light = estimate_light(photo, level)
     gain = 1.0
     if light.visible >= SEEN and light.fault != "none":
-        gain = float(light.degradation.noise_gain(_small(photo)).mean())
+        gain = float(light.degradation.noise_gain(small(photo)).mean())
     findings = [
-        _of_light(light),
-        _of_colour(photo, level),
-        _of_softness(estimate_softness(photo, level)),
-        _of_noise(noise, gain),
+        of_light(light, photo),
+        of_colour(photo, level),
+        of_softness(estimate_softness(photo, level)),
+        of_noise(noise, gain),
     ]
     return Diagnosis({finding.kind: finding for finding in findings})
 
@@ -168,7 +145,14 @@ def told(
 
     Returns
     -------
-    Another `Diagnosis`; what was told is seen, or not where it is 0.
+    Another `Diagnosis`; what was told is seen, or not where it is 0, or a blur too narrow to be
+    undone.
+
+    Examples
+    --------
+    >>> photo = torch.full((1, 3, 32, 32), 0.5)
+    >>> told(diagnose(photo), noise=5, blur=0, exposure=0.5).seen
+    ['light', 'noise']
     """
     findings = dict(diagnosis.findings)
     if noise is not None:
@@ -177,13 +161,14 @@ def told(
         rms = float((bands[0].square() * torch.tensor(SHARES)).sum().sqrt())
         level = Estimate(noise / 255, 0.0)
         spectrum = NoiseSpectrum(bands * level / rms, level, float(noise > 0))
-        line, unit = f"noise of {noise:g} of 255, as told", "of 255"
-        estimate = Estimate(noise, 0.0)
-        findings["noise"] = Finding("noise", estimate, unit, spectrum.present, line, spectrum)
+        line, estimate = f"noise of {noise:g} of 255, as told", Estimate(noise, 0.0)
+        findings["noise"] = Finding("noise", estimate, "of 255", spectrum.present, line, spectrum)
     if blur is not None:
         width = Estimate(blur, 0.0)
-        line, seen = f"a blur of {blur:g} pixels, as told", float(blur > 0)
         soft = findings["softness"].detail._replace(width=width, kind="gaussian", length=0.0)
+        seen, line = float(blur > 0), f"a blur of {blur:g} pixels, as told"
+        if blur > 0 and softness_degradation(soft) is None:
+            seen, line = 0.0, f"{line}, which is too narrow to be undone"
         findings["softness"] = Finding("softness", width, "pixels", seen, line, soft)
     if exposure is not None:
         stops = Estimate(exposure, 0.0)
@@ -191,50 +176,3 @@ def told(
         light = Light(ToneMap(-exposure).requires_grad_(False), seen, "told", stops, {})
         findings["light"] = Finding("light", stops, "stops", seen, line, light)
     return Diagnosis(findings)
-
-
-def _of_light(light: Light) -> Finding:
-    visible = light.visible if light.fault != "none" else min(light.visible, 0.49)
-    return Finding("light", light.stops, "stops", visible, light.line, light)
-
-
-def _of_colour(photo: Tensor, noise: float) -> Finding:
-    """A cast, of the photo made small, where its noise is less."""
-    small = _small(photo)
-    sigma = noise * small.shape[-1] / photo.shape[-1]
-    gains = cast_posterior(srgb_to_linear(small), linear=True, sigma=sigma)
-    logs = gains.log()
-    mean = logs.mean(0) - logs.mean()
-    strongest = int(mean.abs().argmax())
-    found = Estimate(float(mean[strongest].abs()), float(logs[:, strongest].std()))
-    visible = 1 / (1 + math.exp(-(found - CAST_SEEN) / CAST_SLOPE))
-    names = ("red", "green", "blue") if mean[strongest] > 0 else ("cyan", "magenta", "yellow")
-    line = "no cast that would be seen"
-    if visible >= SEEN:
-        line = f"a {names[strongest]} cast, {100 * (math.exp(found) - 1):.0f}% in light"
-    phi = mean.exp() / mean.exp().mean()
-    return Finding("colour", found, "log gain", visible, line, phi.float())
-
-
-def _small(photo: Tensor) -> Tensor:
-    shrink = max(max(photo.shape[-2:]) // LOOKED_AT, 1)
-    return functional.avg_pool2d(photo, min(shrink, *photo.shape[-2:]))
-
-
-def _of_softness(found: Softness) -> Finding:
-    width = Estimate(math.hypot(found.width, found.length / 12**0.5), found.width.std)
-    return Finding("softness", width, "pixels", found.visible, found.line, found)
-
-
-def _of_noise(found: NoiseSpectrum, gain: float) -> Finding:
-    strength = (gain * max(found.rms, _blotches(found)) - NOISE_SEEN) / NOISE_SLOPE
-    visible = found.present / (1 + math.exp(-max(min(strength, 30.0), -30.0)))
-    level = f"{255 * found.rms:.1f} of 255, in colour {255 * _blotches(found):.1f}"
-    line = f"noise of {level}" if found.present >= SEEN else "no noise that can be told from detail"
-    rms = Estimate(255 * found.rms, 255 * found.rms.std)
-    return Finding("noise", rms, "of 255", visible, line, found)
-
-
-def _blotches(found: NoiseSpectrum) -> float:
-    """Standard deviation of the coarse chroma noise, in units of one channel."""
-    return float((2 * found.bands[1].square() * torch.tensor(SHARES)).sum().sqrt())

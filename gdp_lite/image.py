@@ -47,5 +47,7 @@ def check_photo(y: Tensor) -> None:
     if not isinstance(y, torch.Tensor) or y.dtype not in (torch.float32, torch.float64):
         kind = getattr(y, "dtype", type(y).__name__)
         raise ValueError(f"y must be a tensor of finite floats, float32 or float64, not {kind}")
-    if y.ndim != 4 or y.shape[1] != 3 or not y.numel() or not bool(y.isfinite().all()):
+    # The least and the greatest tell: both are nan where one number is. No mask the photo's size.
+    finite = y.numel() and all(bool(v.isfinite()) for v in y.detach().aminmax())
+    if y.ndim != 4 or y.shape[1] != 3 or not finite:
         raise ValueError(f"photos (B, 3, h, w) of finite floats are needed, got {tuple(y.shape)}")

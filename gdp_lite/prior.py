@@ -97,13 +97,15 @@ class Prior:
         """G_Theta(x_t, t): the predicted noise, shaped like x_t and in its precision.
 
         x_t: (B, 3, H, W), model range. t: int in 1..T, or an int64 tensor of shape (B,).
-        Differentiable in x_t; wrap the call in ``torch.no_grad()`` where that is not needed.
+        Differentiable in x_t; wrap the call in ``torch.no_grad()`` where that is not needed. The
+        network may be on another device than x_t: there and back goes one picture a call.
         """
-        times = check_time(t, self.schedule).to(x_t.device)
+        weights = next(self.unet.parameters(), x_t)
+        times = check_time(t, self.schedule).to(weights.device)
         height, width = x_t.shape[-2:]
         padded = _pad(x_t, -height % self.multiple, -width % self.multiple)
-        dtype = next((p.dtype for p in self.unet.parameters()), x_t.dtype)
-        padded = padded.to(dtype).contiguous(memory_format=torch.channels_last)
+        padded = padded.to(weights.device, weights.dtype)
+        padded = padded.contiguous(memory_format=torch.channels_last)
         eps_hat = self.unet(padded, times.expand(len(x_t)) - 1).sample
         return eps_hat[..., :height, :width].to(x_t)
 

@@ -3,8 +3,11 @@
 Introduced in the chapter on the network. Memory then depends on the tile, not on the image.
 """
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gdp_lite.prior import Denoiser, schedule_of
 
@@ -60,6 +63,75 @@ class TiledPrior:
 def count_tiles(height: int, width: int, tile: int = 256, overlap: int = 64) -> int:
     """How often `TiledPrior` calls the network for an image of height x width pixels."""
     return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap))
+
+
+def change_in_tiles(
+    x: Tensor, tile: int, overlap: int, change: Callable[[Tensor, tuple, int, int], Tensor]
+) -> None:
+    """Change a picture in place, tile by tile, with memory for one row of tiles more.
+
+    x : (B, 3, H, W). change : called with (part of x, its place, number, of how many), returns
+    another part. Every tile is given x as it was: what the next row has a share in waits for it.
+
+    Examples
+    --------
+    >>> x = torch.ones(1, 3, 100, 90)
+    >>> change_in_tiles(x, 64, 8, lambda part, place, number, count: part / 2)
+    >>> x.unique()
+    tensor([0.5000])
+    """
+    places = list(fitted_tiles(x.shape[-2], x.shape[-1], tile, overlap))
+    tops = sorted({place[1].start for place, _ in places})
+    total, weights = x[..., :0, :], x[0, 0, :0]
+    for row, top in enumerate(tops):
+        some = [item for item in enumerate(places) if item[1][0][1].start == top]
+        side, waiting = some[0][1][1].shape[0], len(weights)
+        room = (0, 0, 0, side - waiting)
+        total, weights = functional.pad(total, room), functional.pad(weights, room)
+        for number, (place, weight) in some:
+            weight = weight.to(x)
+            total[..., place[2]] += weight * change(x[place], place, number, len(places))
+            weights[:, place[2]] += weight
+        ready = tops[row + 1] - top if row + 1 < len(tops) else side
+        x[..., top : top + ready, :] = total[..., :ready, :] / weights[:ready]
+        total, weights = total[..., ready:, :], weights[ready:]
+
+
+def fitted_tiles(
+    height: int, width: int, tile: int, overlap: int
+) -> Iterator[tuple[tuple, Tensor]]:
+    """Places of overlapping tiles, of `fitted_side`, and the weights, (h, w), to blend them with.
+
+    Weights are 1 but for the pixels that neighbours share, so that most of a picture is what one
+    tile makes of it.
+
+    Examples
+    --------
+    >>> [(place[2], tuple(weight.shape)) for place, weight in fitted_tiles(32, 100, 64, 8)]
+    [(slice(0, 56, None), (32, 56)), (slice(44, 100, None), (32, 56))]
+    """
+    parts = []
+    for length in (height, width):
+        side = fitted_side(length, tile, overlap)
+        place = torch.arange(side)
+        ramp = torch.minimum(place + 1, side - place).clamp(max=overlap) / overlap
+        starts = _starts(length, side, overlap)
+        parts.append([(start, ramp if len(starts) > 1 else torch.ones(side)) for start in starts])
+    for top, rows in parts[0]:
+        for left, columns in parts[1]:
+            place_2d = (..., slice(top, top + len(rows)), slice(left, left + len(columns)))
+            yield place_2d, rows[:, None] * columns
+
+
+def fitted_side(length: int, tile: int, overlap: int) -> int:
+    """Of the fewest tiles of at most `tile` pixels the least side, a multiple of 8.
+
+    length : of the picture, which is one tile where it is no longer than that.
+    """
+    if length <= tile:
+        return length
+    count = -(-(length - overlap) // (tile - overlap))
+    return -(-(length + (count - 1) * overlap) // count // 8) * 8
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -53,7 +53,8 @@ def read_jpeg_tables(file: str | Path | BinaryIO) -> JpegTables:
     ('4:2:0', 3)
     """
     try:
-        picture = Image.open(file)
+        # Of other formats, plugins may be installed that take anything for theirs.
+        picture = Image.open(file, formats=("JPEG", "PNG", "TIFF", "WEBP"))
     except OSError as error:
         raise ValueError(f"no JPEG can be read: {error}") from error
     with picture:

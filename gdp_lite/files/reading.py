@@ -20,7 +20,10 @@ LARGEST = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # pixels: 179 million, where 
 
 
 def read_photo(
-    path: str | Path | bytes, max_pixels: int | None = None, max_bytes: int = MAX_BYTES
+    path: str | Path | bytes,
+    max_pixels: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    name: str | None = None,
 ) -> Photo:
     """Read a photo, upright.
 
@@ -30,6 +33,7 @@ def read_photo(
         standard input, or the file's bytes themselves.
     max_pixels : refuse larger ones before decoding them; without, 179 million are the limit.
     max_bytes : refuse larger files before reading them.
+    name : what a message calls the file, by default its path.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def read_photo(
     >>> photo.image.shape, photo.grey, round(float(photo.image.mean()), 2)
     (torch.Size([1, 3, 4, 6]), True, 0.2)
     """
-    name = name_of(path)
+    name = name_of(path) if name is None else name
     data = bytes_of(path, max_bytes)
     found = decode(data, name, lambda *size: _check_size(name, size, max_pixels))
     array = pixels.upright(found.array, found.orientation)

@@ -1,0 +1,186 @@
+"""What the command line understands; `--help` and a typing error wait for no library."""
+
+import argparse
+import contextlib
+import re
+from collections.abc import Callable
+from typing import NoReturn
+
+KINDS = ("light", "colour", "softness", "noise")  # as in `diagnosis`, which is slow to import
+TASKS = {
+    "denoise": "remove sensor noise; its level is estimated unless --noise is given",
+    "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",
+    "superres": "add the detail that is missing inside blocks of --factor pixels; size stays",
+    "inpaint": "replace what is white in --mask, and nothing else",
+}
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Tells what is wrong without the usage text, which would bury it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{' '.join(message.splitlines())} (see {self.prog} --help)")
+
+
+def parser_for(with_training: bool) -> argparse.ArgumentParser:
+    """with_training: whether `train` knows its options; they are in a module that is slow to
+    import, and --help or a typing error should not have to wait for it."""
+    parser = _OneLineParser(
+        prog="python -m gdp_lite",
+        description="Restore photos with a diffusion prior, and train such a prior.",
+        epilog="python -m gdp_lite COMMAND --help explains a command.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    restore = commands.add_parser(
+        "restore",
+        help="restore a photo: find what is wrong, undo it",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Restore a photo with the bundled diffusion prior. What is wrong with it is\n"
+        "found, said and undone; a photo in which nothing is wrong is copied bit for bit.\n\n"
+        "or one task, named by --task, and nothing else:\n"
+        + "\n".join(f"  {task:9} {text}" for task, text in TASKS.items()),
+        epilog="examples:\n"
+        "  python -m gdp_lite restore night.jpg\n"
+        "  python -m gdp_lite restore night.jpg --preview\n"
+        "  python -m gdp_lite restore night.jpg -o clean.jpg --skip light\n"
+        "  python -m gdp_lite restore holiday/ -o better/\n"
+        "  python -m gdp_lite restore old.jpg -o whole.jpg --task inpaint --mask scratches.png\n\n"
+        "Width, height, orientation, EXIF and colour profile are kept. Restoring invents\n"
+        "plausible detail; it does not recover what was not recorded. A folder is gone on with\n"
+        "where it was stopped: what is there and whole is skipped, unless --overwrite.",
+    )
+    restore.add_argument(
+        "photo",
+        nargs="?",
+        help="JPEG, PNG, WebP, TIFF; - for standard input; or a folder of them",
+    )
+    restore.add_argument(
+        "-o",
+        "--output",
+        help="the file to write (default: photo.restored.jpg beside photo.jpg), - for standard "
+        "output; for a folder, the folder to write to",
+    )
+    restore.add_argument(
+        "--only", type=_kinds, default=[], help=f"undo these alone: {', '.join(KINDS)}"
+    )
+    restore.add_argument("--skip", type=_kinds, default=[], help="leave these as they are")
+    restore.add_argument("--task", choices=TASKS, help="do one task and nothing else")
+    restore.add_argument("--mask", help="inpaint: picture of the photo's size, white = replace")
+    restore.add_argument(
+        "--strength",
+        type=_number(0.01, 100),
+        default=1.0,
+        help="how closely to follow the photo: higher keeps more of it, lower leaves more to "
+        "the prior; try 0.3 to 3 (default 1)",
+    )
+    restore.add_argument(
+        "--noise", type=_number(0, 255), help="noise level, of 255 (default: estimated)"
+    )
+    restore.add_argument(
+        "--blur",
+        type=_number(0, 20),
+        help="the blur's standard deviation in pixels (default: estimated; more than the "
+        "photo has gives halos)",
+    )
+    restore.add_argument(
+        "--exposure", type=_number(-5, 5), help="stops to brighten by (default: estimated)"
+    )
+    restore.add_argument(
+        "--factor", type=int, choices=(2, 4, 8), help="superres: block (default 2)"
+    )
+    restore.add_argument(
+        "--steps",
+        type=_whole(1, 1000),
+        help="with --task: how often the network sees the photo (default 8; for missing parts "
+        "20, for noise alone 5, or 1 where the file is no JPEG)",
+    )
+    restore.add_argument(
+        "--seed",
+        type=_whole(0, 2**63 - 1),
+        default=0,
+        help="same seed, same picture; denoise needs none, it draws nothing (default 0)",
+    )
+    restore.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
+    )
+    restore.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
+    restore.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    restore.add_argument("--strip", action="store_true", help="leave out where it was taken")
+    restore.add_argument(
+        "--report",
+        help="write what was found and done into this JSON file; for a folder, into this folder",
+    )
+    restore.add_argument(
+        "--from",
+        dest="again",
+        metavar="REPORT",
+        help="do again what a report says, bit for bit on the same machine",
+    )
+    restore.add_argument(
+        "--preview",
+        action="store_true",
+        help="only three parts, before and after, as photo.preview.jpg, and the time of the whole",
+    )
+    restore.add_argument("-q", "--quiet", action="store_true", help="say nothing")
+    restore.set_defaults(run=_run("run_restore"))
+
+    diagnose = commands.add_parser("diagnose", help="say what is wrong with a photo")
+    diagnose.add_argument("photo", help="JPEG, PNG, WebP, TIFF; - for standard input")
+    diagnose.add_argument("--json", action="store_true", help="as numbers, for other programs")
+    diagnose.set_defaults(run=_run("run_diagnose"))
+
+    train = commands.add_parser("train", help="train a prior on a folder of photos")
+    if with_training:
+        from gdp_lite.train import add_arguments, run
+
+        add_arguments(train)
+        train.set_defaults(run=run)
+    return parser
+
+
+def _run(name: str) -> Callable[[argparse.Namespace], int]:
+    """A function of `gdp_lite.cli.auto`, imported when it is called."""
+
+    def run(args: argparse.Namespace) -> int:
+        from gdp_lite.cli import auto
+
+        return getattr(auto, name)(args)
+
+    return run
+
+
+def _kinds(text: str) -> list[str]:
+    """argparse type: kinds of degradation, with commas between them."""
+    kinds = [part.strip() for part in text.split(",") if part.strip()]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError(f"knows {', '.join(KINDS)}, not {kind!r}")
+    return kinds
+
+
+def _device(text: str) -> str:
+    """argparse type: a device that torch may have; whether it has it is seen later."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"must be auto, cpu, cuda, cuda:1 or mps, not {text!r}")
+    return text
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    """argparse type: a number from low to high."""
+    return _ranged(float, "a number", low, high)
+
+
+def _whole(low: int, high: int) -> Callable[[str], float]:
+    """argparse type: a whole number from low to high."""
+    return _ranged(int, "a whole number", low, high)
+
+
+def _ranged(kind: type, what: str, low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if low <= kind(text) <= high:
+                return kind(text)
+        raise argparse.ArgumentTypeError(f"must be {what} from {low} to {high}, not {text!r}")
+
+    return parse

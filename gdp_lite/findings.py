@@ -1,0 +1,122 @@
+"""One kind of degradation in one photo: how strong it is, and whether a person sees it.
+
+What the estimators answer (`gdp_lite.estimators`), in one form and in plain words.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gdp_lite.colour import NEARLY, is_grey
+from gdp_lite.estimators import Estimate, Light, NoiseSpectrum, Softness, cast_posterior
+from gdp_lite.estimators.noise_statistics import SHARES
+from gdp_lite.image import srgb_to_linear
+
+KINDS = ("light", "colour", "softness", "noise")  # in capture order
+SEEN = 0.5  # from this probability on a finding is acted upon
+# Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: at this the
+# estimate mistakes one good photo in fifteen (val), see benchmarks/diagnosis.py. Steepness: by eye.
+NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
+CAST_SEEN, CAST_SLOPE = 0.18, 0.02
+ONE_TONE = 6 / 255  # display range: a photo that has no more between its least and greatest
+LOOKED_AT = 512  # pixels of the longer side, for light and colour
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of degradation in one photo.
+
+    Parameters
+    ----------
+    kind : of `KINDS`.
+    estimate : its strength; ``std``: the uncertainty.
+    unit : of the estimate: "stops", "log gain", "pixels", "of 255".
+    visible : the probability that a person would see it.
+    line : in plain words.
+    detail : what the estimator returned, with all of Phi.
+    """
+
+    kind: str
+    estimate: Estimate
+    unit: str
+    visible: float
+    line: str
+    detail: Any
+
+    @property
+    def seen(self) -> bool:
+        """Whether it is acted upon."""
+        return self.visible >= SEEN
+
+    def phi(self) -> dict[str, Any]:
+        """Its Phi as numbers, words and lists."""
+        if isinstance(self.detail, Light):
+            return {name: value.tolist() for name, value in self.detail.degradation.phi().items()}
+        if isinstance(self.detail, Softness):
+            kept = ("width", "kind", "length", "angle", "overshoot")
+            return {name: getattr(self.detail, name) for name in kept}
+        if isinstance(self.detail, NoiseSpectrum):
+            return {"bands": self.detail.bands.tolist(), "present": self.detail.present}
+        return {"gains": self.detail.tolist()}
+
+
+def of_light(light: Light, photo: Tensor) -> Finding:
+    """Too dark, too bright, flat or uneven; estimate in stops."""
+    little = small(photo)
+    if bool((little.amax((2, 3)) - little.amin((2, 3)) < ONE_TONE).all()):
+        line = "a single tone, which tells nothing of the light"
+        return Finding("light", Estimate(0.0, math.inf), "stops", 0.0, line, light)
+    visible = light.visible if light.fault != "none" else min(light.visible, 0.49)
+    return Finding("light", light.stops, "stops", visible, light.line, light)
+
+
+def of_colour(photo: Tensor, noise: float) -> Finding:
+    """A cast, of the photo made small, where its noise is less; detail: its gains, (3,)."""
+    little = small(photo)
+    if is_grey(little, NEARLY):  # no colour, no cast: what the prior alone would say tints it
+        line = "no colour in which a cast could be seen"
+        return Finding("colour", Estimate(0.0, math.inf), "log gain", 0.0, line, torch.ones(3))
+    sigma = noise * little.shape[-1] / photo.shape[-1]
+    gains = cast_posterior(srgb_to_linear(little), linear=True, sigma=sigma)
+    logs = gains.log()
+    mean = logs.mean(0) - logs.mean()
+    strongest = int(mean.abs().argmax())
+    found = Estimate(float(mean[strongest].abs()), float(logs[:, strongest].std()))
+    visible = 1 / (1 + math.exp(-(found - CAST_SEEN) / CAST_SLOPE))
+    names = ("red", "green", "blue") if mean[strongest] > 0 else ("cyan", "magenta", "yellow")
+    line = "no cast that would be seen"
+    if visible >= SEEN:
+        line = f"a {names[strongest]} cast, {100 * (math.exp(found) - 1):.0f}% in light"
+    phi = mean.exp() / mean.exp().mean()
+    return Finding("colour", found, "log gain", visible, line, phi.float())
+
+
+def small(photo: Tensor) -> Tensor:
+    """The photo with at most twice `LOOKED_AT` pixels on its longer side, by averages."""
+    shrink = max(max(photo.shape[-2:]) // LOOKED_AT, 1)
+    return functional.avg_pool2d(photo, min(shrink, *photo.shape[-2:]))
+
+
+def of_softness(found: Softness) -> Finding:
+    """Blur and movement, root mean square in all directions."""
+    width = Estimate(math.hypot(found.width, found.length / 12**0.5), found.width.std)
+    return Finding("softness", width, "pixels", found.visible, found.line, found)
+
+
+def of_noise(found: NoiseSpectrum, gain: float) -> Finding:
+    """Noise; gain: by how much undoing the light will make it stronger."""
+    strength = (gain * max(found.rms, _blotches(found)) - NOISE_SEEN) / NOISE_SLOPE
+    visible = found.present / (1 + math.exp(-max(min(strength, 30.0), -30.0)))
+    level = f"{255 * found.rms:.1f} of 255, in colour {255 * _blotches(found):.1f}"
+    line = f"noise of {level}" if found.present >= SEEN else "no noise that can be told from detail"
+    rms = Estimate(255 * found.rms, 255 * found.rms.std)
+    return Finding("noise", rms, "of 255", visible, line, found)
+
+
+def _blotches(found: NoiseSpectrum) -> float:
+    """Standard deviation of the coarse chroma noise, in units of one channel."""
+    return float((2 * found.bands[1].square() * torch.tensor(SHARES)).sum().sqrt())

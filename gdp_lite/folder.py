@@ -1,0 +1,164 @@
+"""A folder of photos in, a folder of better ones out: gone on with where it was stopped."""
+
+import contextlib
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from gdp_lite.auto import restore_photo
+from gdp_lite.files.encoding import ENDINGS
+from gdp_lite.photos import PhotoError
+
+
+class Row(NamedTuple):
+    """What became of one file of a folder.
+
+    Parameters
+    ----------
+    name : within the folder.
+    done : "noise, light", "copied", "there already", or empty.
+    error : one line, where it failed.
+    change : of 255.
+    seconds : that it took.
+    """
+
+    name: str
+    done: str
+    error: str
+    change: float
+    seconds: float
+
+
+def restore_folder(
+    folder: str | Path,
+    output: str | Path,
+    *,
+    reports: str | Path | None = None,
+    overwrite: bool = False,
+    say: Callable[[str], object] = lambda line: None,
+    progress: Callable[[], Callable[[int, int], object]] | None = None,
+    **options: Any,
+) -> list[Row]:
+    """Restore every photo of a folder and of those in it, under the same names in another.
+
+    One that fails does not stop the rest. What is there and whole is skipped, so that the same
+    call goes on where one was stopped.
+
+    Parameters
+    ----------
+    folder : where the photos are; hidden files are left out.
+    output : where to; made where it does not exist.
+    reports : a folder for a report of each, photo.jpg.json; none by default.
+    overwrite : do everything again.
+    say : called with every line.
+    progress : makes, for each photo, what `restore_photo` calls with (tiles done, of how many).
+    options : for `restore_photo`.
+
+    Returns
+    -------
+    A `Row` for each, by name.
+
+    Raises
+    ------
+    PhotoError : where the folders are the same, one cannot be made, or there is no photo.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as here:
+    ...     os.mkdir(f"{here}/in")
+    ...     Image.new("RGB", (40, 30), (90, 110, 130)).save(f"{here}/in/photo.jpg")
+    ...     for _ in range(2):
+    ...         print([(row.name, row.done) for row in restore_folder(f"{here}/in", f"{here}/out")])
+    [('photo.jpg', 'copied')]
+    [('photo.jpg', 'there already')]
+    """
+    source, target = Path(folder), Path(output)
+    if target.exists() and (not target.is_dir() or os.path.samefile(source, target)):
+        raise PhotoError(f"{target} is no other folder: the photos stay where they are")
+    names = list(photos_in(source, target))
+    if not names:
+        raise PhotoError(f"there is no photo in {source}: {', '.join(ENDINGS)} are read")
+    rows = []
+    for number, name in enumerate(names, 1):
+        say(f"{number} of {len(names)}: {name}")
+        began, path = time.monotonic(), target / name
+        row = Row(str(name), "there already", "", 0.0, 0.0)
+        try:
+            if overwrite or not is_whole(path, source / name):
+                made_folder(path.parent)
+                report = restore_photo(
+                    source / name,
+                    path,
+                    overwrite=True,
+                    say=say,
+                    progress=progress and progress(),
+                    **options,
+                )
+                if reports is not None:
+                    beside = Path(reports) / f"{name}.json"
+                    made_folder(beside.parent)
+                    report.save(beside)
+                row = row._replace(done=", ".join(report.done) or "copied", change=report.change)
+        except ValueError as error:
+            row = row._replace(done="", error=" ".join(str(error).split()))
+            say(row.error)
+        rows.append(row._replace(seconds=round(time.monotonic() - began, 1)))
+    return rows
+
+
+def photos_in(folder: Path, output: Path) -> Iterator[Path]:
+    """Names of the photos in a folder, sorted, by their endings; what lies in output is left out.
+
+    A folder that cannot be read, or whose link leads back, is left out as well.
+    """
+    apart = output.resolve()
+    found = []
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = [f for f in folders if f[0] != "." and (here / f).resolve() != apart]
+        found += [here / f for f in files if f[0] != "."]
+    for path in sorted(found):
+        if path.suffix.lower() in ENDINGS:
+            yield path.relative_to(folder)
+
+
+def is_whole(path: Path, source: Path) -> bool:
+    """Whether a picture is there, can be decoded to its end, and is as large as its source."""
+    sizes = []
+    with contextlib.suppress(Exception), warnings.catch_warnings():  # Pillow raises anything
+        warnings.simplefilter("ignore")
+        for file in (source, path):
+            with Image.open(file) as picture:
+                sizes.append(sorted(picture.size))  # one may be upright, the other not
+                if file == path:
+                    picture.load()
+        return sizes[0] == sizes[1]
+    return False
+
+
+def made_folder(path: Path) -> None:
+    """Make a folder and those above it; `PhotoError` where that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PhotoError(f"the folder {path} cannot be made: {error.strerror or error}") from error
+
+
+def table(rows: Iterable[Row]) -> list[str]:
+    """The rows as lines, with a head and a sum."""
+    rows = list(rows)
+    width = max(5, *(len(row.name) for row in rows))
+    lines = [f"{'photo':{width}}  change      time  what was done"]
+    for row in rows:
+        what = f"failed: {row.error}" if row.error else row.done
+        lines.append(f"{row.name:{width}}  {row.change:6.1f}  {row.seconds:6.1f} s  {what}")
+    failed = sum(bool(row.error) for row in rows)
+    there = sum(row.done == "there already" for row in rows)
+    written = len(rows) - failed - there
+    return [*lines, f"{written} written, {there} there already, {failed} failed"]

@@ -1,0 +1,193 @@
+"""A look at what `restore_photo` would do: three parts of a photo, and how long the whole takes."""
+
+import io
+import math
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw
+from torch import Tensor
+from torch.nn import functional
+
+from gdp_lite.auto import MAX_PIXELS, loaded
+from gdp_lite.colour import keep_colour
+from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, told
+from gdp_lite.image import to_uint8
+from gdp_lite.photos import check_output, read_photo, save_bytes
+from gdp_lite.prior import Denoiser
+from gdp_lite.restoring import OVERLAP, TILE, cleaned, needs_prior, relit
+from gdp_lite.tasks import pick_device
+from gdp_lite.tiling import fitted_tiles
+
+SIDE = 256  # pixels of a part
+MARGIN = 4  # around the parts in the picture
+CELL = 16  # squares in which noise is measured
+NAMES = ("the noisiest part", "the sharpest part", "the middle")
+
+
+class Preview(NamedTuple):
+    """What `preview_photo` made.
+
+    Parameters
+    ----------
+    output : the file.
+    kinds : that would be undone.
+    places : (top, left) of the noisiest, the sharpest and the middle part.
+    seconds : that the whole would take, about.
+    """
+
+    output: str
+    kinds: list[str]
+    places: list[tuple[int, int]]
+    seconds: float
+
+
+def preview_photo(
+    path: str | Path,
+    output: str | Path | None = None,
+    *,
+    only: Iterable[str] | None = None,
+    skip: Iterable[str] = (),
+    noise: float | None = None,
+    blur: float | None = None,
+    exposure: float | None = None,
+    strength: float = 1.0,
+    seed: int = 0,
+    overwrite: bool = False,
+    prior: Denoiser | str | Path | None = None,
+    device: str = "auto",
+    say: Callable[[str], object] = lambda line: None,
+) -> Preview:
+    """Write one picture: three parts of the photo, on the left as they are, right as restored.
+
+    A part is restored with the diagnosis of the whole photo, but without what lies around it, so
+    that its edges, and coarse noise, are only about as they will be.
+
+    Parameters are those of `restore_photo`; output: a PNG or a JPEG, photo.preview.jpg by default.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (400, 300), (90, 110, 130)).save(f"{folder}/photo.jpg")
+    ...     Path(preview_photo(f"{folder}/photo.jpg").output).name
+    'photo.preview.jpg'
+    """
+    began = time.monotonic()
+    if output is None:
+        output = Path("standard input" if str(path) == "-" else path).with_suffix(".preview.jpg")
+    kind = "PNG" if str(output).lower().endswith(".png") else "JPEG"
+    photo = read_photo(path, MAX_PIXELS)
+    check_output(output, path, overwrite)
+    place = pick_device(device)
+    skip, y = list(skip), photo.image
+    diagnosis = told(diagnose(y, photo.iso), noise, blur, exposure)
+    kinds = [k for k in KINDS if k in (diagnosis.seen if only is None else only) and k not in skip]
+    for line in diagnosis.lines:
+        say(line)
+    say(f"would be undone: {', '.join(kinds)}" if kinds else "nothing would be undone: a copy")
+    z, gain = relit(y, diagnosis, kinds)
+    places = parts_of(y, gain)
+    after = [cut(z, corner).clamp(0, 1) for corner in places]
+    seconds = time.monotonic() - began
+    if needs_prior(diagnosis, kinds):
+        network = loaded(prior, place)
+        began = time.monotonic()
+        after = [
+            _restored(cut(z, corner), cut(gain, corner), diagnosis, network, kinds, strength, seed)
+            for corner in places
+        ]
+        seen = sum(part.shape[-2] * part.shape[-1] for part in after)
+        tiles = fitted_tiles(y.shape[-2], y.shape[-1], TILE, OVERLAP)
+        whole = sum(weight.numel() for _, weight in tiles)
+        seconds += (time.monotonic() - began) / seen * whole
+    picture = sheet([cut(y, corner) for corner in places], after)
+    file = io.BytesIO()
+    picture.save(file, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
+    save_bytes(output, file.getvalue())
+    say(f"{output}: left the photo, right restored; {', '.join(NAMES)}")
+    say(f"the whole would take about {in_words(seconds)} here")
+    return Preview(str(output), kinds, places, seconds)
+
+
+def _restored(
+    z: Tensor,
+    gain: Tensor,
+    diagnosis: Diagnosis,
+    prior: Denoiser,
+    kinds: list[str],
+    strength: float,
+    seed: int,
+) -> Tensor:
+    x = cleaned(z, gain, diagnosis, prior, kinds, strength, seed)
+    return keep_colour(x, z.clamp(0, 1))
+
+
+def parts_of(y: Tensor, gain: Tensor) -> list[tuple[int, int]]:
+    """(top, left) of the noisiest, the sharpest and the middle part; different ones, if possible.
+
+    gain : (1, 1, H, W), by how much restoring the light makes noise grow.
+    """
+    height, width = y.shape[-2:]
+    corners = [(top, left) for top in _starts(height) for left in _starts(width)]
+    scores = {
+        corner: _scores(cut(y, corner), float(cut(gain, corner).mean())) for corner in corners
+    }
+    middle = (max((height - SIDE) // 2, 0), max((width - SIDE) // 2, 0))
+    chosen: list[tuple[int, int]] = []
+    for which in (0, 1):
+        apart = [c for c in corners if all(_apart(c, d) for d in (middle, *chosen))]
+        chosen.append(max(apart or corners, key=lambda corner: scores[corner][which]))
+    return [*chosen, middle]
+
+
+def _scores(part: Tensor, gain: float) -> tuple[float, float]:
+    """How noisy a part is where it is flattest, once it is lighter, and how steep its edges are."""
+    luma = part.mean(1, keepdim=True)
+    if min(luma.shape[-2:]) < 2 * CELL:
+        return 0.0, 0.0
+    smooth = functional.avg_pool2d(luma, 5, 1, 2, count_include_pad=False)
+    power = functional.avg_pool2d((luma - smooth).square(), CELL).flatten()
+    inside = functional.avg_pool2d(((luma > 0.02) & (luma < 0.98)).float(), CELL).flatten() > 0.9
+    flat = float(power[inside].quantile(0.1).sqrt()) if bool(inside.any()) else 0.0
+    steps = (luma[..., 1:] - luma[..., :-1]).abs().flatten().quantile(0.99)
+    return gain * flat, float(steps)
+
+
+def cut(image: Tensor, corner: tuple[int, int]) -> Tensor:
+    """The part of `SIDE` pixels at most that begins there."""
+    top, left = corner
+    return image[..., top : top + SIDE, left : left + SIDE]
+
+
+def _starts(length: int) -> list[int]:
+    return list(range(0, length - SIDE + 1, SIDE)) or [0]
+
+
+def _apart(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) >= SIDE
+
+
+def sheet(before: list[Tensor], after: list[Tensor]) -> Image.Image:
+    """The parts below each other, the photo's on the left, with a line above that says so."""
+    height, width = before[0].shape[-2:]
+    rows, head = len(before), 16
+    size = (2 * width + 3 * MARGIN, rows * (height + MARGIN) + MARGIN + head)
+    picture = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
+    for column, (word, parts) in enumerate((("photo", before), ("restored", after))):
+        left = MARGIN + column * (width + MARGIN)
+        draw.text((left, 2), word, fill="black")
+        for row, part in enumerate(parts):
+            at = (left, head + MARGIN + row * (height + MARGIN))
+            picture.paste(Image.fromarray(to_uint8(part)), at)
+    return picture
+
+
+def in_words(seconds: float) -> str:
+    """ "40 seconds", "12 minutes", "1.5 hours": no more exact than it is known."""
+    if seconds < 90:
+        return f"{max(5, 5 * math.ceil(seconds / 5))} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

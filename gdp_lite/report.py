@@ -1,0 +1,126 @@
+"""What was found in a photo and done about it, as a file of numbers and words."""
+
+import hashlib
+import json
+import math
+import platform
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gdp_lite
+from gdp_lite.diagnosis import Diagnosis
+
+SETTINGS = ("noise", "blur", "exposure", "strength", "seed", "strip", "prior", "device")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in a photo and what was done, ready for a JSON file.
+
+    Parameters
+    ----------
+    photo, output : the files' names.
+    checksum : of the photo's file, SHA-256.
+    findings : by kind: estimate, std (None where nothing is known), unit, visible, line, phi.
+    done : the kinds that were undone; none where the file was copied bit for bit.
+    change : root mean square of what changed, of 255.
+    notes : one line about everything of the file that could not be kept.
+    settings : noise, blur, exposure, strength, seed, strip, prior, device, and kinds, which were to
+        be undone: with them `restore_photo` repeats it.
+    versions : of the package, torch, Python and the machine, on which it is the same bit for bit.
+    seconds : of the whole.
+
+    Examples
+    --------
+    >>> settings = {"kinds": [], "seed": 0}
+    >>> Report("a.jpg", "b.jpg", "", {}, [], 0.0, [], settings, {}, 1.2).as_json()["change"]
+    0.0
+    """
+
+    photo: str
+    output: str
+    checksum: str
+    findings: dict[str, dict]
+    done: list[str]
+    change: float
+    notes: list[str]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    seconds: float = field(compare=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Of numbers, words and lists alone."""
+        return _finite(asdict(self))
+
+    def save(self, path: str | Path) -> None:
+        """Write it as a JSON file, whole or not at all."""
+        from gdp_lite.photos import save_bytes
+
+        save_bytes(path, (json.dumps(self.as_json(), indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_report(path: str | Path) -> Report:
+    """A report from its file; ValueError, in one line, for anything else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> settings = {"kinds": [], **dict.fromkeys(SETTINGS)}
+    >>> report = Report("a.jpg", "b.jpg", "", {}, [], 0.0, [], settings, {}, 1.2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report.save(f"{folder}/report.json")
+    ...     read_report(f"{folder}/report.json") == report
+    True
+    """
+    try:
+        told = json.loads(Path(path).read_bytes())
+        report = Report(**told)
+        if {*SETTINGS, "kinds"} - set(report.settings):
+            raise ValueError("settings are missing")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no report of `restore`") from error
+    return report
+
+
+def checksum_of(data: bytes) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """What a result depends on beside its settings."""
+    import torch
+
+    machine = f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads"
+    return {
+        **{"gdp_lite": gdp_lite.__version__, "torch": str(torch.__version__)},
+        **{"python": platform.python_version(), "machine": machine},
+    }
+
+
+def findings_of(diagnosis: Diagnosis) -> dict[str, dict]:
+    """Every finding as numbers and words."""
+    found = {
+        kind: {
+            "estimate": round(float(f.estimate), 4),
+            "std": round(float(f.estimate.std), 4),
+            "unit": f.unit,
+            "visible": round(float(f.visible), 3),
+            "line": f.line,
+            "phi": f.phi(),
+        }
+        for kind, f in diagnosis.findings.items()
+    }
+    return _finite(found)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: None."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
