@@ -5,10 +5,10 @@
     python benchmarks/noise_spectrum.py --shared ../shared
 
 With --fit: 256 x 256 captures of train/large (12 draws of each large scene, 4 of the others), each
-with and without noise, a third of the noise white or of octaves at random levels instead of a
-sensor's; and photos of train/photos with such noise and as they are. Ridge regression of the
+with and without noise, a third of the noise made of octaves at random levels instead of a sensor's;
+and photos of train/photos as they are. Ridge regression of the
 logarithms of the levels, logistic regression of the presence of at least 1 of 255. Writes
-gdp_lite/estimators/noise_spectrum.json; about twelve minutes on one core.
+gdp_lite/estimators/noise_spectrum.json; about ten minutes on one core.
 
 Without: the held-back captures (Kodak, scikit-image), whole, with and without their noise, and
 Kodak's photos themselves. Writes gdp_lite/book/results/noise_spectrum.csv.
@@ -17,7 +17,6 @@ Kodak's photos themselves. Writes gdp_lite/book/results/noise_spectrum.csv.
 import csv
 import io
 import json
-import math
 import zlib
 from pathlib import Path
 
@@ -57,15 +56,13 @@ def examples(shared):
             rng = np.random.default_rng(zlib.crc32(f"{path.stem} {draw}".encode()))
             noisy, quiet = capture(photo, rng)
             if draw % 3 == 0:
-                noisy = with_noise(quiet, rng)
+                noisy = through_jpeg(quiet + random_noise(quiet.shape, rng), rng)
             add(noisy, noisy - quiet)
             add(quiet, torch.zeros_like(quiet))
         print(path.stem, len(found), flush=True)
     for path in sorted(Path(shared, "train/photos").glob("*.jpg"))[::3]:
         photo = from_uint8(np.asarray(Image.open(path).convert("RGB")))[..., :SIDE, :SIDE]
         add(photo, torch.zeros_like(photo))
-        noisy = with_noise(photo, np.random.default_rng(zlib.crc32(path.stem.encode())))
-        add(noisy, noisy - photo)
     return torch.stack(found), torch.tensor(levels)
 
 
@@ -79,16 +76,6 @@ def capture(photo, rng):
     drawn = Capture(**parameters(draw_capture(rng)))
     files = (photograph(scene, drawn, noise, where) for noise in (rng, None))
     return tuple(decoded(io.BytesIO(file)) for file in files)
-
-
-def with_noise(photo, rng):
-    """Not a sensor's: white, of a scan or an old camera, or of octaves at random; most as JPEG."""
-    noise = random_noise(photo.shape, rng)
-    if rng.random() < 0.5:
-        white = torch.from_numpy(rng.standard_normal(photo.shape)).float()
-        noise = math.exp(rng.uniform(0, 3.4)) / 255 * white
-    noisy = (photo + noise).clamp(0, 1)
-    return noisy if rng.random() < 0.3 else through_jpeg(noisy, rng)
 
 
 def random_noise(shape, rng):

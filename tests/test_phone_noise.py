@@ -85,6 +85,12 @@ def test_the_iso_is_a_hint_and_no_more(captured):
     assert levels[0] == levels[1]
 
 
+def test_white_noise_is_found_too():
+    found = estimate_noise_spectrum((0.5 + white(20 / 255, 256, 300)).clamp(0, 1))
+    assert found.present > 0.9
+    assert 255 * found.rms == pytest.approx(20, rel=0.15)
+
+
 def test_texture_in_parts_of_a_photo_is_not_its_noise():
     flat, busy = white(0.012, 256, 512), white(0.12, 256, 512)
     photo = 0.5 + torch.cat([flat, busy], -2)

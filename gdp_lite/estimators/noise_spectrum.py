@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from gdp_lite.estimators.estimate import Estimate
+from gdp_lite.estimators.noise import estimate_flat_noise
 from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics
 from gdp_lite.image import check_photo
 
@@ -30,6 +31,9 @@ LEAST = 1 / 255  # display range: what is less nobody sees
 # ISO is not known, less for each level of 255 above what phones leave (real pairs have 3 to 7).
 # Set by hand: a simulated capture's ISO says more than a phone's.
 PER_ISO, MIDDLE_ISO, TOO_MUCH, USUAL = 0.7, 400, 0.25, 7.0
+# White noise: in the finest wavelets, where it is least, photos without any have 6.75 of 255 at most
+# (`tasks.TEXTURE`, benchmarks/do_no_harm.py), and phone files hardly 1.5. Looked for in the middle.
+WHITE, MIDDLE = 7 / 255, 1024
 OFFSET = 0.4  # of 255, added to a level before its logarithm: what is below is rounding
 
 
@@ -81,7 +85,7 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     Examples
     --------
     >>> noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    >>> found = estimate_noise_spectrum(0.5 + 0.02 * noise, iso=800)
+    >>> found = estimate_noise_spectrum(0.5 + 0.1 * noise)
     >>> tuple(found.bands.shape), found.present > 0.5
     ((2, 4), True)
     """
@@ -105,7 +109,16 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     else:
         odds -= TOO_MUCH * max(255 * float(levels[8]) - USUAL, 0)
     present = 1 / (1 + math.exp(min(-odds, 500)))
+    white = estimate_flat_noise(_middle(y))
+    if white > WHITE:  # as it came from a sensor or a scanner: no phone's denoiser has seen it
+        bands = levels[:8].clamp(min=float(white))
+        return NoiseSpectrum(bands.view(2, 4), Estimate(max(white, float(levels[8])), std), 1.0)
     return NoiseSpectrum(levels[:8].view(2, 4), Estimate(float(levels[8]), std), present)
+
+
+def _middle(y: Tensor) -> Tensor:
+    top, left = (max(n - MIDDLE, 0) // 2 for n in y.shape[-2:])
+    return y[..., top : top + MIDDLE, left : left + MIDDLE]
 
 
 def _windows(y: Tensor) -> list[Tensor]:
