@@ -150,7 +150,8 @@ def _scores(part: Tensor, gain: float) -> tuple[float, float]:
         return 0.0, 0.0
     smooth = functional.avg_pool2d(luma, 5, 1, 2, count_include_pad=False)
     power = functional.avg_pool2d((luma - smooth).square(), CELL).flatten()
-    inside = functional.avg_pool2d(((luma > 0.02) & (luma < 0.98)).float(), CELL).flatten() > 0.9
+    # In what is nearly black nobody sees noise, and in what is clipped there is none.
+    inside = functional.avg_pool2d(((luma > 0.08) & (luma < 0.98)).float(), CELL).flatten() > 0.9
     flat = float(power[inside].quantile(0.1).sqrt()) if bool(inside.any()) else 0.0
     steps = (luma[..., 1:] - luma[..., :-1]).abs().flatten().quantile(0.99)
     return gain * flat, float(steps)
