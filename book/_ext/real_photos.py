@@ -34,7 +34,10 @@ def credit(entry):
 
 def findings(entry):
     """Markdown: a row for each kind of fault."""
-    rows = ["| looked for | what `diagnose` says | a person sees it | |", "|---|---|---|---|"]
+    rows = [
+        "| looked for | what `diagnose` says | a person sees it | so it is |",
+        "|---|---|---|---|",
+    ]
     for kind, found in entry["findings"].items():
         done = "undone" if kind in entry["kinds"] else "left alone"
         if kind in entry["kinds"] and kind not in entry["seen"]:
@@ -70,7 +73,7 @@ def measured(crop):
     )
 
 
-class picture(nodes.image):  # noqa: N801, Sphinx names its nodes so
+class picture(nodes.image):
     """An image with its size, loaded when it comes into view."""
 
 
@@ -78,8 +81,8 @@ def visit_picture(self, node):
     """Writes an <img>."""
     path = f"{self.builder.imgpath}/{self.builder.images[node['uri']]}"
     self.body.append(
-        f'<img src="{path}" alt="{escape(node["alt"])}" width="{node["width"]}" '
-        f'height="{node["height"]}" loading="lazy">'
+        f'<img src="{path}" alt="{escape(node["alt"])}" width="{node["pixels"][0]}" '
+        f'height="{node["pixels"][1]}" loading="lazy">'
     )
     raise nodes.SkipNode
 
@@ -140,9 +143,8 @@ class RealPhoto(SphinxDirective):
 
     def image(self, part, way, alt):
         path = self.path(part, way)
-        with Image.open(path) as file:
-            width, height = file.size
-        return picture(uri=f"real/{path.name}", alt=alt, width=width, height=height)
+        with Image.open(path) as file:  # as "width", Sphinx would make it a link to the picture
+            return picture(uri=f"real/{path.name}", alt=alt, pixels=file.size)
 
 
 class RealPhotos(SphinxDirective):
