@@ -114,9 +114,10 @@ def test_no_person_and_no_name_is_shown(bench):
     assert all(crop["left"] >= 1320 for crop in PHOTOS["sony_c905c"]["crops"])
 
 
-@pytest.mark.parametrize("kinds", [["noise"], ["light", "noise"], ["softness"]])
+@pytest.mark.parametrize("kinds", [["noise"], ["light", "noise"]])
 def test_a_crop_is_what_the_whole_photo_would_be_there(bench, kinds):
-    """With a stand-in for the network that looks as far as the margin allows."""
+    """With a stand-in for the network that looks as far as the margin allows. Not for softness:
+    the noise that its sampler adds is another in a tile that begins elsewhere."""
     generator = torch.Generator().manual_seed(0)
     scene = torch.rand(1, 3, 8, 8, generator=generator)
     y = torch.nn.functional.interpolate(scene, (320, 384), mode="bicubic").clamp(0, 1) * 0.6 + 0.1
@@ -134,4 +135,4 @@ def test_a_crop_is_what_the_whole_photo_would_be_there(bench, kinds):
     change = float((there - bench["cut"](z, (136, 104), side=96)).square().mean().sqrt())
     gap = float((crop - there).square().mean().sqrt())
     assert change > 1 / 255, "nothing was undone"
-    assert gap < 0.35 * change
+    assert gap < 0.05 * change

@@ -122,22 +122,23 @@ class RealPhoto(SphinxDirective):
 
     def figure(self, part, ways, alt, note=""):
         """Two pictures with a line to drag between them, or one."""
+        if len(ways) == 1:
+            still = self.image(part, ways[0], alt)
+            return [raw('<figure class="gdp-still">'), still, raw("</figure>")]
         style = "" if self.env.temp_data.get("gdp-style") else STYLE
         self.env.temp_data["gdp-style"] = True
-        head, tail = f'<figure class="gdp-live">\n{style}<div class="gdp-both">', "</div>"
-        pictures = [self.image(part, ways[-1], alt)]
-        if len(ways) > 1:
-            pictures.append(self.image(part, ways[0], ""))
-            left, right = ways
-            head += '<div class="gdp-pair" style="--cut:50">'
-            tail = (
-                f'<span style="left:.4em">{left}</span><span style="right:.4em">{right}</span>\n'
-                '<input type="range" min="0" max="100" value="50" step="1" autocomplete="off" '
-                f'aria-label="Compare {left} with {right}" data-left="{left}" '
-                f'aria-valuetext="50 percent {left}" oninput="this.closest(\'.gdp-pair\').style.'
-                "setProperty('--cut',this.value);this.setAttribute('aria-valuetext',this.value+"
-                "' percent '+this.dataset.left)\"></div></div>"
-            )
+        left, right = ways
+        head = f'<figure class="gdp-live">\n{style}<div class="gdp-both">'
+        head += '<div class="gdp-pair" style="--cut:50">'
+        tail = (
+            f'<span style="left:.4em">{left}</span><span style="right:.4em">{right}</span>\n'
+            '<input type="range" min="0" max="100" value="50" step="1" autocomplete="off" '
+            f'aria-label="Compare {left} with {right}" data-left="{left}" '
+            f'aria-valuetext="50 percent {left}" oninput="this.closest(\'.gdp-pair\').style.'
+            "setProperty('--cut',this.value);this.setAttribute('aria-valuetext',this.value+"
+            "' percent '+this.dataset.left)\"></div></div>"
+        )
+        pictures = [self.image(part, right, alt), self.image(part, left, "")]
         caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
         return [raw(head), *pictures, raw(f"{tail}{caption}</figure>")]
 
