@@ -1,0 +1,333 @@
+"""Real phone photos, restored as the command does it: the pictures of book/real_photos.md.
+
+    python benchmarks/captures.py --shared ../shared
+    python benchmarks/real_photos.py --tune
+    python benchmarks/real_photos.py --shared ../shared
+
+Each photo is diagnosed whole and relit whole, then two crops go through what `restore_image` does
+with a tile of it, and through classical tools that get the same relit photo and the same Phi:
+non-local means (luma at full size, chroma at a quarter) and, where softness was found,
+Richardson-Lucy. Writes book/real/NAME-*.webp, and what was found, by whom the photo is, and
+measured figures of each crop into book/real/photos.json. A photo whose entry is there is left as it
+is, but for --again NAME. About a minute a photo on one core. --tune prints what NLM_LUMA and
+NLM_CHROMA were chosen by, on captures of the large scenes alone; two minutes.
+"""
+
+import hashlib
+import io
+import json
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import torch
+from common import arguments, as_image, centre, mean_and_error, show
+from PIL import Image
+from skimage import restoration
+from skimage.color import rgb2ycbcr, ycbcr2rgb
+from torch import Generator
+from torch.nn import functional
+
+from gdp_lite.auto import findings_of
+from gdp_lite.book.metrics import psnr
+from gdp_lite.colour import keep_colour
+from gdp_lite.degradations import gaussian_kernel
+from gdp_lite.degradations.softness import softness_degradation
+from gdp_lite.denoise import denoise_coarse, denoise_fine
+from gdp_lite.diagnosis import KINDS, diagnose
+from gdp_lite.estimators import estimate_noise_spectrum
+from gdp_lite.image import from_uint8, to_uint8
+from gdp_lite.photos import read_photo
+from gdp_lite.prior import load_prior
+from gdp_lite.restoring import LEAST_NOISE, amplified, deblurred, relit
+
+OUT = Path(__file__).parents[1] / "book" / "real"
+SIDE = 448
+MARGIN, AROUND = 32, 128  # pixels that the tile, and the coarse noise, see around a crop
+FRAME = 640
+QUALITIES = (90, 85, 80, 75, 70, 60, 50, 40)
+BYTES = 56_000  # of one picture, at most
+# Multiples of the found noise; --tune.
+NLM_LUMA, NLM_CHROMA = 0.7, 0.2
+RL_STEPS = 5  # benchmarks/softness.py --tune: a compromise between blurred photos and captures
+SMALL = 4
+STRIP = ("galaxy_s7_edge", 1, 0, 128)  # a gain as most of those that were found have it
+
+DREW = "https://raw.githubusercontent.com/drewnoakes/metadata-extractor-images/"
+DREW += "4beba640487802442bc9931fb01274e908102d3a/jpg/"
+FREE = "free to use however you wish"
+DREW = {"owner": "drewnoakes/metadata-extractor-images", "licence": FREE, "address": DREW}
+
+# corners: (left, top) of the two crops, upright. frame: what of the photo may be shown small,
+# (left, top, right, bottom): no person who can be recognised, no name. asked: --only, where
+# nothing was seen by itself. Left out: iphone_5s, two people, in which nothing is found.
+PHOTOS = {
+    "galaxy_s7_edge": {
+        **{"camera": "Samsung Galaxy S7 Edge", "file": "Samsung SM-G935L (Galaxy S7 Edge).jpg"},
+        **{"corners": [(1500, 1400), (2500, 500)]},
+    },
+    "iphone_4": {
+        **{"camera": "Apple iPhone 4", "file": "Apple iPhone 4.jpg", "frame": None},
+        **{"corners": [(176, 264), (640, 512)]},
+    },
+    "sony_c905c": {
+        **{"camera": "Sony Ericsson C905c", "file": "Sony Ericsson C905c.jpg"},
+        **{"corners": [(2240, 400), (1640, 1216)], "frame": (1344, 0, 3264, 2448)},
+    },
+    "htc_desire": {
+        **{"camera": "HTC Desire", "file": "HTC Desire.jpg"},
+        **{"corners": [(256, 288), (72, 8)]},
+    },
+    "iphone_4s": {
+        **{"camera": "Apple iPhone 4S", "file": "Apple iPhone 4S.jpg"},
+        **{"corners": [(960, 2148), (40, 380)]},
+    },
+    "nokia_3110c": {
+        **{"camera": "Nokia 3110c", "file": "Nokia 3110c (Mobile Phone).jpg"},
+        **{"corners": [(300, 252), (300, 824)], "asked": ["noise"]},
+    },
+    "galaxy_s2": {
+        **{"camera": "Samsung Galaxy S II", "file": "Samsung GT-I9100 (Galaxy SII).jpg"},
+        **{"corners": [(420, 900), (1500, 1252)], "asked": ["noise"]},
+    },
+    "iphone_6": {"camera": "Apple iPhone 6", "file": "Apple iPhone 6.jpg", "corners": []},
+    "nokia_8_3": {
+        **{"camera": "Nokia 8.3", "file": "HMD_Nokia_8.3_5G.jpg", "corners": []},
+        **{"owner": "ianare/exif-samples", "licence": "CC BY-SA 4.0"},
+        "address": "https://raw.githubusercontent.com/ianare/exif-samples/"
+        "5332a9cf0220e9c6c93f88a187daa90808051e10/jpg/mobile/",
+    },
+}
+
+
+def main():
+    parser = arguments(__doc__, "eval/phones")
+    parser.add_argument("--captures", default="~/.cache/gdp-lite/captures")
+    parser.add_argument("--tune", action="store_true", help="print what the constants come from")
+    parser.add_argument("--again", nargs="*", default=[], help="photos to do though they are there")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.tune:
+        return tune(Path(args.captures).expanduser())
+    OUT.mkdir(exist_ok=True)
+    prior = load_prior()
+    for name, told in PHOTOS.items():
+        if name not in entries() or name in args.again:
+            entry = one_photo(name, {**DREW, **told}, Path(args.shared), prior)
+            found = {**entries(), name: entry}
+            text = json.dumps({n: found[n] for n in PHOTOS if n in found}, indent=1)
+            (OUT / "photos.json").write_text(text + "\n", encoding="utf-8")
+            show({"photo": name, **entry["seconds"], "kinds": ", ".join(entry["kinds"])})
+    strip(*STRIP)
+
+
+def entries():
+    path = OUT / "photos.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def one_photo(name, told, shared, prior):
+    """Its pictures written; its entry of the JSON."""
+    path, clock = shared / "eval" / "phones" / f"{name}.jpg", time.monotonic
+    began = clock()
+    photo = read_photo(path)
+    y, diagnosis = photo.image, diagnose(photo.image, photo.iso)
+    kinds = [kind for kind in KINDS if kind in told.get("asked", diagnosis.seen)]
+    seconds = {"diagnosis": clock() - began, "ours": 0.0, "classical": 0.0}
+    began = clock()
+    z, gain = relit(y, diagnosis, kinds)
+    seconds["light"] = clock() - began
+    crops = []
+    for number, corner in enumerate(told["corners"], 1):
+        began = clock()
+        ours = restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=number)
+        between = clock()
+        simple = classical_crop(z, gain, diagnosis, kinds, corner)
+        seconds["ours"] += between - began
+        seconds["classical"] += clock() - between
+        pictures = {"photo": cut(y, corner), "classical": simple, "restored": ours}
+        if not {"noise", "softness"} & set(kinds):  # light alone: nothing is left to compare
+            del pictures["classical"]
+        relit_crop = cut(z, corner).clamp(0, 1)
+        crops.append({"left": corner[0], "top": corner[1], "flat": {}})
+        crops[-1]["changed"] = 255 * float((ours - relit_crop).square().mean().sqrt())
+        for way, picture in (*pictures.items(), ("relit", relit_crop)):
+            crops[-1]["flat"][way] = flat_noise(picture)
+        crops[-1]["changed"] = round(crops[-1]["changed"], 1)
+        store({f"{name}-{number}-{way}": picture for way, picture in pictures.items()})
+    height, width = y.shape[-2:]
+    frame = told.get("frame", (0, 0, width, height))
+    if frame:
+        left, top, right, bottom = frame
+        views = {"photo": y, "restored": z} if z is not y else {"photo": y}
+        part = (..., slice(top, bottom), slice(left, right))
+        store({f"{name}-frame-{way}": small_frame(x[part].clamp(0, 1)) for way, x in views.items()})
+    return {
+        **{"camera": told["camera"], "owner": told["owner"], "licence": told["licence"]},
+        "source": told["address"] + quote(told["file"]),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        **{"width": width, "height": height, "iso": photo.iso, "frame": frame},
+        **{"findings": findings_of(diagnosis), "seen": diagnosis.seen, "kinds": kinds},
+        **{"crops": crops, "seconds": {k: round(v, 1) for k, v in seconds.items()}},
+    }
+
+
+def strip(name, number, left, top, side=320):
+    """book/real/strip.jpg, for the first pages: a square of a crop before and after."""
+    box = (left, top, left + side, top + side)
+    both = Image.new("RGB", (2 * side, side))
+    for place, way in enumerate(("photo", "restored")):
+        both.paste(Image.open(OUT / f"{name}-{number}-{way}.webp").crop(box), (place * side, 0))
+    both.save(OUT / "strip.jpg", quality=90, subsampling=0)
+
+
+def restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=0, side=SIDE):
+    """What `restore_image` makes of a crop of a photo, relit whole, with the tile's own place."""
+    noise = diagnosis.findings["noise"].detail
+    blur = None
+    if "softness" in kinds:
+        level = float(gain.mean()) * noise.rms if noise.present > 0.5 else 0.0
+        blur = softness_degradation(diagnosis.findings["softness"].detail, level)
+    if "noise" not in kinds and blur is None:
+        return cut(z, corner, side=side).clamp(0, 1)
+    outer, inner = window(z, corner, AROUND, side), window(z, corner, MARGIN, side)
+    x = z[outer]
+    if "noise" in kinds:
+        x = denoise_coarse(x, amplified(noise, float(gain.mean())), prior)
+    x = x[within(inner, outer)]
+    told, generator = amplified(noise, float(gain[inner].mean())), Generator().manual_seed(seed)
+    if blur is not None:
+        x = deblurred(x, blur, prior, 1.0, generator)
+    elif told.rms >= LEAST_NOISE:
+        x = denoise_fine(x, told, prior, 1.0, generator)
+    x = keep_colour(x.clamp(0, 1), z[inner].clamp(0, 1))
+    left, top = corner
+    return x[within((..., slice(top, top + side), slice(left, left + side)), inner)]
+
+
+def classical_crop(z, gain, diagnosis, kinds, corner):
+    """The same crop by classical tools with the same Phi."""
+    place = window(z, corner, MARGIN, SIDE)
+    x = z[place].clamp(0, 1)
+    if "noise" in kinds:
+        told = amplified(diagnosis.findings["noise"].detail, float(gain[place].mean()))
+        x = non_local(x, told)
+    if "softness" in kinds:
+        width = max(float(diagnosis.findings["softness"].estimate), 0.3)
+        kernel = gaussian_kernel(2 * int(np.ceil(3 * width)) + 1, width).numpy()
+        parts = [restoration.richardson_lucy(c.numpy(), kernel, num_iter=RL_STEPS) for c in x[0]]
+        x = as_image(np.dstack(parts)).clamp(0, 1)
+    left, top = corner
+    return x[within((..., slice(top, top + SIDE), slice(left, left + SIDE)), place)]
+
+
+def non_local(x, noise, luma=None, chroma=None):
+    """Non-local means of luma at full size and of chroma at a quarter, h told by the noise."""
+    luma, chroma = NLM_LUMA if luma is None else luma, NLM_CHROMA if chroma is None else chroma
+    ycc = rgb2ycbcr(x[0].permute(1, 2, 0).numpy())  # luma 16 to 235
+    levels = (
+        219 * float(noise.bands[0, :3].square().mean().sqrt()),
+        224 * float(noise.bands[1].square().mean().sqrt()),
+    )
+    options = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
+    if luma * levels[0] > 0.1:
+        h = luma * levels[0]
+        ycc[..., 0] = restoration.denoise_nl_means(ycc[..., 0], h=h, sigma=0, **options)
+    if chroma * levels[1] > 0.1:
+        full = torch.from_numpy(ycc[..., 1:]).permute(2, 0, 1)[None]
+        size = [max(n // SMALL, 1) for n in full.shape[-2:]]
+        small = functional.interpolate(full, size, mode="area")
+        array = small[0].permute(1, 2, 0).numpy()
+        quiet = restoration.denoise_nl_means(
+            array, h=chroma * levels[1], sigma=0, channel_axis=-1, **options
+        )
+        change = torch.from_numpy(quiet).permute(2, 0, 1)[None] - small
+        full = full + functional.interpolate(change, full.shape[-2:], mode="bicubic")
+        ycc[..., 1:] = full[0].permute(1, 2, 0).numpy()
+    return as_image(ycbcr2rgb(ycc)).clamp(0, 1)
+
+
+def tune(folder):
+    """Mean gain in PSNR of every setting and of ours, over crops of captures of large scenes."""
+    gains, prior = {}, load_prior()
+    for path in sorted(p for p in folder.glob("large-*.jpg") if "quiet" not in p.stem)[::4]:
+        photo, quiet = (read(folder / f"{path.stem}{end}.jpg") for end in ("", "-quiet"))
+        noise, (y, x) = estimate_noise_spectrum(photo), (centre(p, 192) for p in (photo, quiet))
+        if noise.present < 0.5:
+            continue
+        settings = [(a, 0.0) for a in (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)]
+        settings += [(NLM_LUMA, c) for c in (0.1, 0.15, 0.2, 0.3, 0.45, 0.6)]
+        for setting in settings:
+            gain = float(psnr(non_local(y, noise, *setting), x)) - float(psnr(y, x))
+            gains.setdefault(setting, []).append(gain)
+        ours = denoise_fine(denoise_coarse(y, noise, prior), noise, prior)
+        gain = float(psnr(ours, x)) - float(psnr(y, x))
+        gains.setdefault(("ours", "ours"), []).append(gain)
+    for (luma, chroma), values in gains.items():
+        mean, error = mean_and_error(values)
+        show({"luma": luma, "chroma": chroma, "mean": mean, "error": error, "crops": len(values)})
+
+
+def flat_noise(x):
+    """Standard deviation of luma and of colour, of 255, in the flattest twentieth of squares of
+    16 pixels, each less its plane."""
+    ycc = rgb2ycbcr(x[0].permute(1, 2, 0).numpy()) * (255 / 219)
+    rows, columns = (np.mgrid[:16, :16] - 7.5).reshape(2, -1) / 16
+    plane = np.stack([np.ones(256), rows, columns], 1)
+    inside = ycc[: len(ycc) // 16 * 16, : ycc.shape[1] // 16 * 16]
+    blocks = inside.reshape(inside.shape[0] // 16, 16, -1, 16, 3).swapaxes(1, 2)
+    blocks = blocks.reshape(-1, 256, 3)
+    left = blocks - plane @ (np.linalg.pinv(plane) @ blocks)
+    stds = left.std(1)
+    luma, colour = np.quantile(stds[:, 0], 0.05), np.quantile(np.hypot(*stds[:, 1:].T), 0.05)
+    return {"luma": round(float(luma), 2), "colour": round(float(colour), 2)}
+
+
+def window(z, corner, margin, side):
+    """A crop with a margin, within the photo, from a multiple of four on as the small one is."""
+    (left, top), (height, width) = corner, z.shape[-2:]
+    first = [max(n - margin, 0) // SMALL * SMALL for n in (top, left)]
+    last = [min(n + side + margin, m) for n, m in ((top, height), (left, width))]
+    return (..., slice(first[0], last[0]), slice(first[1], last[1]))
+
+
+def within(inner, outer):
+    """A place in a photo as a place in a part of it."""
+    moved = [
+        slice(a.start - b.start, a.stop - b.start)
+        for a, b in zip(inner[1:], outer[1:], strict=True)
+    ]
+    return (..., *moved)
+
+
+def cut(x, corner, side=SIDE):
+    left, top = corner
+    return x[..., top : top + side, left : left + side]
+
+
+def small_frame(x):
+    scale = min(FRAME / max(x.shape[-2:]), 1.0)
+    size = [max(round(scale * n), 1) for n in x.shape[-2:]]
+    return functional.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def store(pictures):
+    """As WebP, all at the best quality at which each is small."""
+    for quality in QUALITIES:
+        files = {name: io.BytesIO() for name in pictures}
+        for name, x in pictures.items():
+            image = Image.fromarray(to_uint8(x))
+            image.save(files[name], "WEBP", quality=quality, method=6)
+        if max(len(file.getvalue()) for file in files.values()) <= BYTES:
+            break
+    for name, file in files.items():
+        (OUT / f"{name}.webp").write_bytes(file.getvalue())
+
+
+def read(path):
+    return from_uint8(np.asarray(Image.open(path).convert("RGB")))
+
+
+if __name__ == "__main__":
+    main()

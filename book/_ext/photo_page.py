@@ -1,0 +1,166 @@
+"""The page of real phone photos: pictures, credits and findings from book/real/photos.json.
+
+`benchmarks/real_photos.py` writes that file, so that the page cannot say what was not found.
+"""
+
+import json
+from pathlib import Path
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from PIL import Image
+from sphinx.util.docutils import SphinxDirective
+
+from gdp_lite.book.interactive import STYLE, escape
+
+WAYS = ("photo", "classical", "restored")
+
+
+def read(root):
+    """name -> what is known of a photo."""
+    return json.loads((Path(root) / "book" / "real" / "photos.json").read_text(encoding="utf-8"))
+
+
+def credit(entry):
+    """Markdown: whose the photo is, and where it comes from."""
+    iso = f", ISO {entry['iso']:.0f}" if entry["iso"] else ""
+    return (
+        f"{entry['camera']}, {entry['width']}×{entry['height']}{iso}. From "
+        f"[{entry['owner']}]({entry['source']}), {entry['licence']}; SHA-256 "
+        f"`{entry['sha256'][:12]}…`."
+    )
+
+
+def findings(entry):
+    """Markdown: a row for each kind of fault."""
+    rows = [
+        "| looked for | what `diagnose` says | a person sees it | so it is |",
+        "|---|---|---|---|",
+    ]
+    for kind, found in entry["findings"].items():
+        done = "undone" if kind in entry["kinds"] else "left alone"
+        if kind in entry["kinds"] and kind not in entry["seen"]:
+            done = "undone, as asked"
+        # Its last digits are not known: `visible` is a model's.
+        rows.append(f"| {kind} | {found['line']} | {100 * found['visible']:.0f}% | {done} |")
+    return "\n".join(rows)
+
+
+def overview(photos):
+    """Markdown: every photo, what was found and what was done."""
+    rows = ["| phone | a person would see | so the command |", "|---|---|---|"]
+    for entry in photos.values():
+        seen = ", ".join(entry["seen"]) or "nothing"
+        done = "undoes it" if entry["seen"] else "copies the file, bit for bit"
+        if set(entry["kinds"]) - set(entry["seen"]):
+            done += f"; with `--only {' '.join(entry['kinds'])}` it takes it away all the same"
+        rows.append(f"| {entry['camera']} | {seen} | {done} |")
+    return "\n".join(rows)
+
+
+def measured(crop):
+    """What is left in the flattest parts of a crop, in words."""
+    flat = {way: crop["flat"][way] for way in WAYS if way in crop["flat"]}
+    if "classical" not in flat:
+        return ""
+    return "; ".join(
+        f"{what}: " + ", ".join(f"{way} {values[key]:.1f}" for way, values in flat.items())
+        for what, key in (
+            ("Noise in the flattest squares, of 255", "luma"),
+            ("in colour", "colour"),
+        )
+    )
+
+
+class picture(nodes.image):
+    """An image with its size, loaded when it comes into view."""
+
+
+def visit_picture(self, node):
+    """Writes an <img>."""
+    path = f"{self.builder.imgpath}/{self.builder.images[node['uri']]}"
+    self.body.append(
+        f'<img src="{path}" alt="{escape(node["alt"])}" width="{node["pixels"][0]}" '
+        f'height="{node["pixels"][1]}" loading="lazy">'
+    )
+    raise nodes.SkipNode
+
+
+class RealPhoto(SphinxDirective):
+    """`{real-photo} NAME`: credit, findings, the frame and the crops of a photo."""
+
+    required_arguments = 1
+    option_spec: ClassVar = dict.fromkeys(
+        ("frame", "crop-1", "crop-2", "classical-1", "classical-2"), directives.unchanged_required
+    )
+
+    def run(self):
+        self.name_, root = self.arguments[0], Path(self.env.srcdir)
+        self.env.note_dependency(str(root / "book" / "real" / "photos.json"))
+        entry = read(root)[self.name_]
+        out = self.parse_text_to_nodes(f"{credit(entry)}\n\n{findings(entry)}")
+        if entry["frame"]:
+            ways = ["photo", "restored"] if self.path("frame", "restored").is_file() else ["photo"]
+            out += [
+                raw('<div class="gdp-crops">'),
+                *self.figure("frame", ways, self.options["frame"]),
+            ]
+            out += [raw("</div>")]
+        for number, crop in enumerate(entry["crops"], 1):
+            alt = self.options[f"crop-{number}"]
+            out += [raw('<div class="gdp-crops">')]
+            out += self.figure(number, ["photo", "restored"], alt, measured(crop))
+            if "classical" in crop["flat"]:
+                alt = self.options[f"classical-{number}"]
+                out += self.figure(number, ["classical", "restored"], alt)
+            out += [raw("</div>")]
+        return out
+
+    def path(self, part, way):
+        return Path(self.env.srcdir) / "book" / "real" / f"{self.name_}-{part}-{way}.webp"
+
+    def figure(self, part, ways, alt, note=""):
+        """Two pictures with a line to drag between them, or one."""
+        if len(ways) == 1:
+            still = self.image(part, ways[0], alt)
+            return [raw('<figure class="gdp-still">'), still, raw("</figure>")]
+        style = "" if self.env.temp_data.get("gdp-style") else STYLE
+        self.env.temp_data["gdp-style"] = True
+        left, right = ways
+        head = f'<figure class="gdp-live">\n{style}<div class="gdp-both">'
+        head += '<div class="gdp-pair" style="--cut:50">'
+        tail = (
+            f'<span style="left:.4em">{left}</span><span style="right:.4em">{right}</span>\n'
+            '<input type="range" min="0" max="100" value="50" step="1" autocomplete="off" '
+            f'aria-label="Compare {left} with {right}" data-left="{left}" '
+            f'aria-valuetext="50 percent {left}" oninput="this.closest(\'.gdp-pair\').style.'
+            "setProperty('--cut',this.value);this.setAttribute('aria-valuetext',this.value+"
+            "' percent '+this.dataset.left)\"></div></div>"
+        )
+        pictures = [self.image(part, right, alt), self.image(part, left, "")]
+        caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
+        return [raw(head), *pictures, raw(f"{tail}{caption}</figure>")]
+
+    def image(self, part, way, alt):
+        path = self.path(part, way)
+        with Image.open(path) as file:  # as "width", Sphinx would make it a link to the picture
+            return picture(uri=f"real/{path.name}", alt=alt, pixels=file.size)
+
+
+class RealPhotos(SphinxDirective):
+    """`{real-photos}`: all of them in a table."""
+
+    def run(self):
+        return self.parse_text_to_nodes(overview(read(self.env.srcdir)))
+
+
+def raw(text):
+    return nodes.raw("", text, format="html")
+
+
+def setup(app):
+    app.add_node(picture, html=(visit_picture, None))
+    app.add_directive("real-photo", RealPhoto)
+    app.add_directive("real-photos", RealPhotos)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
