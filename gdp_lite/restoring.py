@@ -106,10 +106,7 @@ def cleaned(
     gain : (1, 1, H, W), of `relit`. The rest is as in `restore_image`.
     """
     noise: NoiseSpectrum = diagnosis.findings["noise"].detail
-    blur = None
-    if "softness" in kinds:
-        level = float(gain.mean()) * noise.rms if noise.present > 0.5 else 0.0
-        blur = softness_degradation(diagnosis.findings["softness"].detail, level)
+    soft = diagnosis.findings["softness"].detail if "softness" in kinds else None
     x = z
     if "noise" in kinds:
         told = amplified(noise, float(gain.mean()))
@@ -119,6 +116,8 @@ def cleaned(
     def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
         generator = Generator().manual_seed(seed + number)
         told = amplified(noise, float(gain[place].mean()))
+        level = float(told.rms) if noise.present > 0.5 else 0.0
+        blur = None if soft is None else softness_degradation(soft, level)
         if blur is not None:
             part = deblurred(part, blur, prior, strength, generator)
         elif told.rms >= LEAST_NOISE:

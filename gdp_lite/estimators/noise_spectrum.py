@@ -29,10 +29,13 @@ QUIETEST, BRIGHTER = 0.2, 1.5
 LEAST = 1 / 255  # display range: what is less nobody sees
 # Log odds of noise: per logarithm of the ISO, from one at which both are as likely; and, where the
 # ISO is not known, less for each level of 255 above what phones leave (real pairs have 3 to 7).
-# Set by hand: a simulated capture's ISO says more than a phone's.
-PER_ISO, MIDDLE_ISO, TOO_MUCH, USUAL = 0.7, 400, 0.25, 7.0
-# White noise: in the finest wavelets, where it is least, photos without any have 6.75 of 255 at most
-# (`tasks.TEXTURE`, benchmarks/do_no_harm.py), and phone files hardly 1.5. Looked for in the middle.
+# Set by hand, with the ten phone files in view: a simulated capture's ISO says more than a phone's.
+PER_ISO, MIDDLE_ISO, TOO_MUCH, USUAL = 1.2, 400, 0.25, 7.0
+# More for each level of 255 by which coarse noise is stronger in colour than in brightness: detail
+# is not, where a photo is quietest.
+PER_BLOTCH = 0.5
+# White noise, looked for in the middle: in the finest wavelets, where they are least, photos without
+# it have 6.75 of 255 at most (`tasks.TEXTURE`, benchmarks/do_no_harm.py), phone files hardly 1.5.
 WHITE, MIDDLE = 7 / 255, 1024
 OFFSET = 0.4  # of 255, added to a level before its logarithm: what is below is rounding
 
@@ -108,6 +111,8 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
         odds += PER_ISO * math.log(min(max(iso, 25), 6400) / MIDDLE_ISO)
     else:
         odds -= TOO_MUCH * max(255 * float(levels[8]) - USUAL, 0)
+    luma, chroma = (255 * levels[k : k + 2].square().mean().sqrt() for k in (2, 6))
+    odds += PER_BLOTCH * max(float(chroma - luma), 0)
     present = 1 / (1 + math.exp(min(-odds, 500)))
     white = estimate_flat_noise(_middle(y))
     if white > WHITE:  # as it came from a sensor or a scanner: no phone's denoiser has seen it
