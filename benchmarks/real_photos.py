@@ -79,13 +79,10 @@ PHOTOS = {
         **{"camera": "HTC Desire", "file": "HTC Desire.jpg"},
         **{"corners": [(256, 288), (72, 8)]},
     },
-    "iphone_4s": {
-        **{"camera": "Apple iPhone 4S", "file": "Apple iPhone 4S.jpg"},
-        **{"corners": [(960, 2148), (40, 380)]},
-    },
+    "iphone_4s": {"camera": "Apple iPhone 4S", "file": "Apple iPhone 4S.jpg", "corners": []},
     "nokia_3110c": {
         **{"camera": "Nokia 3110c", "file": "Nokia 3110c (Mobile Phone).jpg"},
-        **{"corners": [(300, 252), (300, 824)], "asked": ["noise"]},
+        **{"corners": [(300, 252), (300, 824)]},
     },
     "galaxy_s2": {
         **{"camera": "Samsung Galaxy S II", "file": "Samsung GT-I9100 (Galaxy SII).jpg"},
@@ -185,18 +182,18 @@ def strip(name, number, left, top, side=320):
 def restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=0, side=SIDE):
     """What `restore_image` makes of a crop of a photo, relit whole, with the tile's own place."""
     noise = diagnosis.findings["noise"].detail
+    outer, inner = window(z, corner, AROUND, side), window(z, corner, MARGIN, side)
+    told, generator = amplified(noise, float(gain[inner].mean())), Generator().manual_seed(seed)
     blur = None
     if "softness" in kinds:
-        level = float(gain.mean()) * noise.rms if noise.present > 0.5 else 0.0
+        level = float(told.rms) if noise.present > 0.5 else 0.0
         blur = softness_degradation(diagnosis.findings["softness"].detail, level)
     if "noise" not in kinds and blur is None:
         return cut(z, corner, side=side).clamp(0, 1)
-    outer, inner = window(z, corner, AROUND, side), window(z, corner, MARGIN, side)
     x = z[outer]
     if "noise" in kinds:
         x = denoise_coarse(x, amplified(noise, float(gain.mean())), prior)
     x = x[within(inner, outer)]
-    told, generator = amplified(noise, float(gain[inner].mean())), Generator().manual_seed(seed)
     if blur is not None:
         x = deblurred(x, blur, prior, 1.0, generator)
     elif told.rms >= LEAST_NOISE:

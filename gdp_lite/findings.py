@@ -18,8 +18,12 @@ from gdp_lite.image import srgb_to_linear
 
 KINDS = ("light", "colour", "softness", "noise")  # in capture order
 SEEN = 0.5  # from this probability on a finding is acted upon
-# Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: at this the
-# estimate mistakes one good photo in fifteen (val), see benchmarks/diagnosis.py. Steepness: by eye.
+# Softness is told, and undone when a person asks: `estimate_softness` is never as sure as this. On
+# captures that it calls soft, deblurring was nearer to the sharp picture in 2 of 5 only
+# (benchmarks/soft_calls.py), as the phone had sharpened them already.
+ASKED = {"softness": 0.99}
+# Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: few good
+# photos seem to have one (benchmarks/casts.py). Steepness: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
 CAST_SEEN, CAST_SLOPE = 0.18, 0.02
 ONE_TONE = 6 / 255  # display range: a photo that has no more between its least and greatest
@@ -50,7 +54,7 @@ class Finding:
     @property
     def seen(self) -> bool:
         """Whether it is acted upon."""
-        return self.visible >= SEEN
+        return self.visible >= ASKED.get(self.kind, SEEN)
 
     def phi(self) -> dict[str, Any]:
         """Its Phi as numbers, words and lists."""

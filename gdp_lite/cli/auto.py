@@ -21,7 +21,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' remarks are not for the user of a command
         from gdp_lite.auto import MAX_PIXELS
-        from gdp_lite.diagnosis import diagnose
+        from gdp_lite.diagnosis import SEEN, diagnose
         from gdp_lite.photos import read_photo
         from gdp_lite.report import findings_of
 
@@ -33,9 +33,12 @@ def run_diagnose(args: argparse.Namespace) -> int:
             print(json.dumps(found, indent=2, allow_nan=False))
             return 0
         for kind, finding in found.items():
-            mark = "*" if kind in diagnosis.seen else " "
+            asked = diagnosis.findings[kind].visible >= SEEN
+            mark = "*" if kind in diagnosis.seen else "+" if asked else " "
             print(f"{mark} {kind:9} {finding['line']}")
         print("* is undone by `restore`" if diagnosis.seen else "nothing that `restore` would undo")
+        if any(f.visible >= SEEN and not f.seen for f in diagnosis.findings.values()):
+            print("+ is undone by `restore --only KIND`, which may make it worse: compare")
     return 0
 
 

@@ -34,8 +34,8 @@ PER_ISO, MIDDLE_ISO, TOO_MUCH, USUAL = 1.2, 400, 0.25, 7.0
 # More for each level of 255 by which coarse noise is stronger in colour than in brightness: detail
 # is not, where a photo is quietest.
 PER_BLOTCH = 0.5
-# White noise, looked for in the middle: in the finest wavelets, where they are least, photos without
-# it have 6.75 of 255 at most (`tasks.TEXTURE`, benchmarks/do_no_harm.py), phone files hardly 1.5.
+# White noise, looked for in the middle: where the finest wavelets are least, photos without it
+# have 6.75 of 255 at most (`tasks.TEXTURE`, benchmarks/do_no_harm.py), phone files hardly 1.5.
 WHITE, MIDDLE = 7 / 255, 1024
 OFFSET = 0.4  # of 255, added to a level before its logarithm: what is below is rounding
 
