@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from gdp_lite.diagnosis import KINDS, diagnose, told
+from gdp_lite.findings import ASKED, SEEN
 from gdp_lite.restoring import relit, restore_image
 
 ROOT = Path(__file__).parents[1]
@@ -75,8 +76,9 @@ def test_findings_are_as_the_command_writes_them(name):
     entry = PHOTOS[name]
     assert list(entry["findings"]) == list(KINDS)
     for found in entry["findings"].values():
-        assert set(found) == {"estimate", "std", "unit", "visible", "line"}
-    assert entry["seen"] == [k for k, f in entry["findings"].items() if f["visible"] >= 0.5]
+        assert set(found) == {"estimate", "std", "unit", "visible", "line", "phi"}
+    least = dict.fromkeys(entry["findings"], SEEN) | ASKED
+    assert entry["seen"] == [k for k, f in entry["findings"].items() if f["visible"] >= least[k]]
     if entry["kinds"] != entry["seen"]:
         assert not entry["seen"], "asked for only where nothing is seen"
 

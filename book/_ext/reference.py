@@ -10,6 +10,8 @@ import typing
 
 from sphinx.util.typing import stringify_annotation
 
+from gdp_lite import degradations
+
 FIELDS = {"Parameters": "param", "Raises": "raises"}
 
 
@@ -53,7 +55,8 @@ def types_of_arguments(app, what, name, obj, options, arguments, result):
     both have the name (the `width` that is given is a float, the one that is learned a tensor)."""
     if what == "class" and "__init__" in vars(obj):
         noted = app.env.temp_data["annotations"][name]
-        hints = typing.get_type_hints(obj.__init__)
+        # Estimators name degradations for the type checker alone, since those import them.
+        hints = typing.get_type_hints(obj.__init__, localns=dict(vars(degradations)))
         noted.update({n: stringify_annotation(hints[n], "smart") for n in noted if n in hints})
 
 
