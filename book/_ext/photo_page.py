@@ -49,7 +49,7 @@ def findings(entry):
 
 def overview(photos):
     """Markdown: every photo, what was found and what was done."""
-    rows = ["| phone | a person would see | so the command |", "|---|---|---|"]
+    rows = ["| phone | found and to be undone | so the command |", "|---|---|---|"]
     for entry in photos.values():
         seen = ", ".join(entry["seen"]) or "nothing"
         done = "undoes it" if entry["seen"] else "copies the file, bit for bit"

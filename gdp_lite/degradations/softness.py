@@ -1,4 +1,4 @@
-"""The blur that a photo's softness implies, with the noise under which undoing it does no harm."""
+"""The blur that a photo's softness implies, with more noise than the photo has, to be careful."""
 
 import math
 
