@@ -1,4 +1,4 @@
-"""The blur that a photo's softness implies, with more noise than the photo has, to be careful."""
+"""The blur that a photo's softness implies, told more noise than the photo has, to be careful."""
 
 import math
 
