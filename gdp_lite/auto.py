@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gdp_lite.diagnosis import KINDS, diagnose, told
+from gdp_lite.diagnosis import diagnose, known_kinds, told
 from gdp_lite.files.encoding import kind_for
 from gdp_lite.files.reading import bytes_of, name_of
 from gdp_lite.photos import Photo, check_output, read_photo, save_bytes, write_photo
@@ -88,10 +88,7 @@ def restore_photo(
     """
     began = time.monotonic()
     output = default_output(path) if output is None else output
-    only, skip = None if only is None else list(only), list(skip)
-    for kind in (*(only or ()), *skip):
-        if kind not in KINDS:
-            raise ValueError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
+    only, skip = None if only is None else known_kinds(only), known_kinds(skip)
     data = bytes_of(path)
     if checksum not in (None, checksum_of(data)):
         raise ValueError(f"{name_of(path)} is not the photo of that report: its bytes differ")
@@ -99,7 +96,7 @@ def restore_photo(
     check_output(output, path, overwrite, photo)
     place = pick_device(device)
     diagnosis = told(diagnose(photo.image, photo.iso), noise, blur, exposure)
-    kinds = [k for k in KINDS if k in (diagnosis.seen if only is None else only) and k not in skip]
+    kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
     x, change = photo.image, 0.0

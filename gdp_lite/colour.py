@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
+from gdp_lite.image import LUMA
+
 # Pixels that one cell of low frequencies spans. Blotches of a phone's colour noise are some 8 to 16
 # wide, and averaging over 64 takes 15 of 16 parts of their variance away: little comes back.
 CELL = 64
 NEARLY = 3 / 255  # what JPEG's rounding leaves between the channels of a grey picture, at most
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
 
 
 def is_grey(image: Tensor, tolerance: float = 0.0) -> bool:

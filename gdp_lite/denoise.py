@@ -13,11 +13,13 @@ from torch.nn import functional
 
 from gdp_lite.degradations import GaussianNoise
 from gdp_lite.estimators.noise_spectrum import NoiseSpectrum
+from gdp_lite.image import LUMA
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore
 
-# Times the levels that were found, by benchmarks/phone_noise.py on captures of the development
-# scenes: noise that is not white is seen through only from above its rms.
+# Times the levels that were found: noise that is not white is seen through only from above its
+# rms. Chosen on nine captures of the development scenes; no script repeats that choice yet, and
+# benchmarks/phone_noise.py reports others.
 COARSE, FINE = 0.7, 1.5
 LEAST = 0.5 / 255  # display range: less is rounding, and no call is spent on it
 SMALL = 4  # how much smaller the coarse noise is looked at
@@ -116,7 +118,7 @@ def limit_change(y: Tensor, x: Tensor, level: float) -> Tensor:
     0.05
     """
     difference = x - y
-    weights = y.new_tensor((0.299, 0.587, 0.114))
+    weights = y.new_tensor(LUMA)
     luma = torch.einsum("c,bchw->bhw", weights / weights.norm(), difference)[:, None]
     reach = min(BOX, *(n - 1 + n % 2 for n in y.shape[-2:]))  # odd
     power = functional.avg_pool2d(luma.square(), reach, 1, reach // 2, count_include_pad=False)

@@ -4,7 +4,7 @@ Every finding comes from an estimator of its own (`gdp_lite.estimators`). Togeth
 F_Phi made the photo: light and colour first, then the lens, then the noise, as in a camera.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -61,8 +61,13 @@ class Diagnosis:
 
     @property
     def seen(self) -> list[str]:
-        """The kinds that a person would see."""
+        """The kinds that are undone unless a person says otherwise."""
         return [kind for kind, finding in self.findings.items() if finding.seen]
+
+    def chosen(self, only: Collection[str] | None, skip: Collection[str]) -> list[str]:
+        """The kinds to undo: those of `only`, where given, or `seen`, without those of `skip`."""
+        only = self.seen if only is None else only
+        return [kind for kind in KINDS if kind in only and kind not in skip]
 
     @property
     def lines(self) -> list[str]:
@@ -86,6 +91,21 @@ class Diagnosis:
         if "noise" in kinds and "softness" not in kinds:  # the blur's sigma has it already
             stages.append(GaussianNoise(sigma, coded=True))
         return Compose(*stages).requires_grad_(False) if stages else None
+
+
+def known_kinds(kinds: Iterable[str]) -> list[str]:
+    """Those kinds as a list; ValueError for one that there is not.
+
+    Examples
+    --------
+    >>> known_kinds(["noise"])
+    ['noise']
+    """
+    kinds = list(kinds)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
+    return kinds
 
 
 def diagnose(photo: Tensor, iso: float | None = None) -> Diagnosis:

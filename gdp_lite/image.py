@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as in JPEG
+
 
 def to_model(image: Tensor) -> Tensor:
     """Display range [0, 1] -> model range [-1, 1], the range of the diffusion state."""

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from gdp_lite.auto import MAX_PIXELS, loaded
 from gdp_lite.colour import keep_colour
-from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, told
+from gdp_lite.diagnosis import Diagnosis, diagnose, known_kinds, told
 from gdp_lite.image import to_uint8
 from gdp_lite.photos import check_output, read_photo, save_bytes
 from gdp_lite.prior import Denoiser
@@ -76,15 +76,16 @@ def preview_photo(
     'photo.preview.jpg'
     """
     began = time.monotonic()
+    only, skip = None if only is None else known_kinds(only), known_kinds(skip)
     if output is None:
         output = Path("standard input" if str(path) == "-" else path).with_suffix(".preview.jpg")
     kind = "PNG" if str(output).lower().endswith(".png") else "JPEG"
     photo = read_photo(path, MAX_PIXELS)
     check_output(output, path, overwrite)
     place = pick_device(device)
-    skip, y = list(skip), photo.image
+    y = photo.image
     diagnosis = told(diagnose(y, photo.iso), noise, blur, exposure)
-    kinds = [k for k in KINDS if k in (diagnosis.seen if only is None else only) and k not in skip]
+    kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
     say(f"would be undone: {', '.join(kinds)}" if kinds else "nothing would be undone: a copy")

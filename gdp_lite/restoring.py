@@ -17,7 +17,7 @@ from gdp_lite.colour import keep_colour
 from gdp_lite.degradations import Degradation
 from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import SMALL, denoise_coarse, denoise_fine
-from gdp_lite.diagnosis import Diagnosis
+from gdp_lite.diagnosis import SEEN, Diagnosis
 from gdp_lite.estimators import NoiseSpectrum
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
 from gdp_lite.overshoot import limit_overshoot
@@ -116,7 +116,7 @@ def cleaned(
     def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
         generator = Generator().manual_seed(seed + number)
         told = amplified(noise, float(gain[place].mean()))
-        level = float(told.rms) if noise.present > 0.5 else 0.0
+        level = float(told.rms) if noise.present >= SEEN else 0.0
         blur = None if soft is None else softness_degradation(soft, level)
         if blur is not None:
             part = deblurred(part, blur, prior, strength, generator)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-LUMA = (0.299, 0.587, 0.114)
+from gdp_lite.image import LUMA
+
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 FAULTS = ("too dark", "too bright", "low contrast", "uneven light")
 SIDE, LEAST = 96, 16  # of the small photo: its longer side, its shorter one at least

@@ -12,10 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.estimators.estimate import Estimate
-from gdp_lite.image import check_photo
+from gdp_lite.image import LUMA, check_photo
 from gdp_lite.prior import Denoiser, schedule_of
-
-LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in a JPEG
 
 
 def estimate_noise(image: Tensor, coded: bool = False) -> Estimate:

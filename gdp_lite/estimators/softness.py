@@ -14,9 +14,8 @@ from torch import Tensor
 
 from gdp_lite.estimators.edge_profiles import Edges, find_edges
 from gdp_lite.estimators.estimate import Estimate
-from gdp_lite.image import check_photo
+from gdp_lite.image import LUMA, check_photo
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 LEVELS = 3  # the photo, half and a quarter of its size: edges of up to 8 pixels
 LEAST = 20  # edges of a photo; fewer are a chance
 SHARPEST = 0.1  # quantile of the widths: the steps among the edges

@@ -7,6 +7,8 @@ import torch
 from PIL import Image, ImageCms
 from torch import Tensor
 
+from gdp_lite.image import LUMA
+
 _BAND = 256  # rows that are converted at once, so that memory stays near what the result takes
 # EXIF orientation -> what turns the stored picture upright: (swap axes, flip rows, flip columns).
 _TURNS = {
@@ -66,7 +68,7 @@ def from_tensor(image: Tensor, bits: int, grey: bool = False) -> np.ndarray:
     _, channels, height, width = image.shape
     kind, most = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
     result = np.empty((height, width, 1 if grey else channels), kind)
-    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    weights = torch.tensor(LUMA).view(3, 1, 1)
     for top in range(0, height, _BAND):
         band = image[0, :, top : top + _BAND].detach().cpu().float().clamp(0, 1)
         if grey and channels == 3:
