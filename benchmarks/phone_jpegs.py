@@ -5,7 +5,7 @@
 128 x 128 centre crops of every second Kodak photo. Each goes through a lens blur (width 1 to 2
 pixels), too little light (gain 0.4 to 0.8), a lamp's cast (gains within 30%), white noise (6 to 14
 of 255), a white date stamp and a JPEG of quality 92 with halved chroma, all seeded. Restored with
-10 steps: with Phi known; with Phi found in the file (`diagnose`, as in the chapter); with Phi
+8 steps: with Phi known; with Phi found in the file (`diagnose`, as in the chapter); with Phi
 known but a stage left out of F, or hardly any noise assumed. A chain of classical tools is told
 the same: Phi and noise, known or found; and once more the found ones, but grey world for the lamp.
 The chain's knobs and our strength are searched on the same four photos of train/val, which go
@@ -63,7 +63,7 @@ repair_torchvision()
 import piq  # noqa: E402 - it imports torchvision
 
 LUMA = torch.tensor([0.299, 0.587, 0.114])
-SIZE, STEPS, TOLERANCE = 128, 10, 14 / 255
+SIZE, STEPS, TOLERANCE = 128, 8, 14 / 255
 STAGES = ("blur", "exposure", "cast", "overlay", "JPEG")
 HELD_BACK = 47  # every 47th of the 186 photos of train/val: four
 STRENGTHS = (1.0, 2.0, 3.0, 5.0)
