@@ -89,28 +89,61 @@ def preview_photo(
     for line in diagnosis.lines:
         say(line)
     say(f"would be undone: {', '.join(kinds)}" if kinds else "nothing would be undone: a copy")
+    network = loaded(prior, place) if needs_prior(diagnosis, kinds) else None
+    found = time.monotonic() - began
+    look = looked_at(y, diagnosis, network, kinds, strength, seed)
+    seconds = found + look.seconds
+    picture = sheet(look.before, look.after)
+    file = io.BytesIO()
+    picture.save(file, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
+    save_bytes(output, file.getvalue())
+    say(f"{output}: left the photo, right restored; {', '.join(NAMES)}")
+    say(f"the whole would take about {in_words(seconds)} here")
+    return Preview(str(output), kinds, look.places, seconds)
+
+
+class Look(NamedTuple):
+    """What `looked_at` returns.
+
+    Parameters
+    ----------
+    places : (top, left) of the noisiest, the sharpest and the middle part.
+    before, after : those parts, (1, 3, h, w), h and w of `SIDE` at most.
+    seconds : that restoring the whole would take, about.
+    """
+
+    places: list[tuple[int, int]]
+    before: list[Tensor]
+    after: list[Tensor]
+    seconds: float
+
+
+def looked_at(
+    y: Tensor,
+    diagnosis: Diagnosis,
+    prior: Denoiser | None,
+    kinds: list[str],
+    strength: float = 1.0,
+    seed: int = 0,
+) -> Look:
+    """Three parts of a photo as they are and as restored; parameters as in `restore_image`."""
+    began = time.monotonic()
     z, gain = relit(y, diagnosis, kinds)
     places = parts_of(y, gain)
+    before = [cut(y, corner) for corner in places]
     after = [cut(z, corner).clamp(0, 1) for corner in places]
     seconds = time.monotonic() - began
-    if needs_prior(diagnosis, kinds):
-        network = loaded(prior, place)
+    if prior is not None and needs_prior(diagnosis, kinds):
         began = time.monotonic()
         after = [
-            _restored(cut(z, corner), cut(gain, corner), diagnosis, network, kinds, strength, seed)
+            _restored(cut(z, corner), cut(gain, corner), diagnosis, prior, kinds, strength, seed)
             for corner in places
         ]
         seen = sum(part.shape[-2] * part.shape[-1] for part in after)
         tiles = fitted_tiles(y.shape[-2], y.shape[-1], TILE, OVERLAP)
         whole = sum(weight.numel() for _, weight in tiles)
         seconds += (time.monotonic() - began) / seen * whole
-    picture = sheet([cut(y, corner) for corner in places], after)
-    file = io.BytesIO()
-    picture.save(file, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
-    save_bytes(output, file.getvalue())
-    say(f"{output}: left the photo, right restored; {', '.join(NAMES)}")
-    say(f"the whole would take about {in_words(seconds)} here")
-    return Preview(str(output), kinds, places, seconds)
+    return Look(places, before, after, seconds)
 
 
 def _restored(
