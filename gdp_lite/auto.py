@@ -121,7 +121,7 @@ def restore_photo(
         change=round(change, 2),
         notes=[*photo.notes, *notes],
         settings={**dict(zip(SETTINGS, asked, strict=True)), "kinds": kinds},
-        versions=versions(),
+        versions=versions(prior),
         seconds=round(time.monotonic() - began, 1),
     )
 
@@ -147,7 +147,7 @@ def repeat(
     """
     old = read_report(report)
     options: dict[str, Any] = {name: old.settings[name] for name in SETTINGS}
-    for name, now in versions().items():
+    for name, now in versions(options["prior"]).items():
         if (then := old.versions.get(name)) != now:
             say(f"{name} was {then}, now {now}: the result may differ")
     return restore_photo(
