@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gdp_lite.degradations import (
     BlockAverageSameSize,
@@ -19,6 +20,7 @@ from gdp_lite.estimators import estimate_blur_width, estimate_flat_noise, estima
 # amplifies such errors, so it assumes more of them; with 3/255 text gets halos.
 CODING_NOISE = 3 / 255
 CODING_NOISE_DEBLUR = 5 / 255
+SQUARE = 32  # pixels, a multiple of every factor: so large is what is looked at by itself
 SHARP = 0.7  # pixels: what is less may be the scene's softness, and sharpening would be harm
 BLOCKY = 2.5 / 255  # detail inside blocks that rounding and JPEG may have left: 40 dB
 # What `estimate_flat_noise` finds in photos that have none, at most: fine texture, in quadrature.
@@ -67,7 +69,7 @@ def degradation_for(
         return GaussianBlur(2 * math.ceil(3 * blur) + 1, blur, sigma)
     if task == "superres":
         degradation = BlockAverageSameSize(factor, sigma)
-        detail = float((image - degradation.A(image)).square().mean().sqrt())
+        detail = detail_in_blocks(image, factor)
         if detail > max(BLOCKY, 1.5 * (noise or 0)):
             raise ValueError(
                 f"this photo is not made of {factor} x {factor} blocks: detail of "
@@ -78,6 +80,27 @@ def degradation_for(
     if mask is not None:
         return Inpainting(mask, sigma)
     raise ValueError(f"unknown task {task!r}")
+
+
+def detail_in_blocks(image: Tensor, factor: int) -> float:
+    """What block averages take away, root mean square, in the square of `SQUARE` that loses most.
+
+    One number for all of a photo would let a sharp corner pass where the rest is smooth.
+
+    Examples
+    --------
+    >>> smooth = torch.full((1, 3, 256, 256), 0.5)
+    >>> smooth[..., :8, :8] = torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
+    >>> detail_in_blocks(smooth, 2) > 10 / 255
+    True
+    """
+    most = 0.0
+    for strip in image.split(SQUARE, -2):  # some rows at a time, for memory; whole blocks
+        lost = (strip - BlockAverageSameSize(factor).A(strip)).square().mean(1, keepdim=True)
+        side = [min(SQUARE, n) for n in lost.shape[-2:]]
+        power = functional.avg_pool2d(lost, side, ceil_mode=True)
+        most = max(most, float(power.max().sqrt()))
+    return most
 
 
 def _width(image: Tensor, lossy: bool) -> float:

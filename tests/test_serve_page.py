@@ -34,7 +34,7 @@ def noisy(path, size=(160, 120)):
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("photos")
     noisy(place / "night.jpg")
-    noisy(place / "large.jpg", (1600, 1200))
+    noisy(place / "large.jpg", (900, 675))
     (place / "letter.jpg").write_text("no photo")
     return place
 

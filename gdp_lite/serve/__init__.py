@@ -14,6 +14,7 @@ from pathlib import Path
 from gdp_lite.auto import loaded
 from gdp_lite.prior import Denoiser
 from gdp_lite.serve.handler import Server
+from gdp_lite.serve.session import PATIENCE
 from gdp_lite.tasks import pick_device
 
 
@@ -64,7 +65,8 @@ def serve(
     """
     with make_server(port, prior, device) as server:
         say(f"{server.url}  (^C ends it)")
-        threading.Thread(target=_loaded, args=(server,), daemon=True).start()
+        loading = threading.Thread(target=_loaded, args=(server,), daemon=True)
+        loading.start()
         if browser:
             threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         try:
@@ -74,6 +76,7 @@ def serve(
         finally:
             if server.session is not None:
                 server.session.close()
+            loading.join(PATIENCE)  # torch does not like to be cut off
 
 
 def _loaded(server: Server) -> None:
