@@ -20,7 +20,10 @@ from gdp_lite.estimators import estimate_blur_width, estimate_flat_noise, estima
 # amplifies such errors, so it assumes more of them; with 3/255 text gets halos.
 CODING_NOISE = 3 / 255
 CODING_NOISE_DEBLUR = 5 / 255
-SQUARE = 32  # pixels, a multiple of every factor: so large is what is looked at by itself
+# The same in the square that has most. Blocks in a JPEG that passes the other leave up to 6.4; a
+# sharp corner of a smooth photo has 8 to 50, or nothing that could be lost (benchmarks/blocky.py).
+BLOCKY_HERE = 7 / 255
+SQUARE = 32  # pixels, a multiple of every factor
 SHARP = 0.7  # pixels: what is less may be the scene's softness, and sharpening would be harm
 BLOCKY = 2.5 / 255  # detail inside blocks that rounding and JPEG may have left: 40 dB
 # What `estimate_flat_noise` finds in photos that have none, at most: fine texture, in quadrature.
@@ -69,12 +72,13 @@ def degradation_for(
         return GaussianBlur(2 * math.ceil(3 * blur) + 1, blur, sigma)
     if task == "superres":
         degradation = BlockAverageSameSize(factor, sigma)
-        detail = detail_in_blocks(image, factor)
-        if detail > max(BLOCKY, 1.5 * (noise or 0)):
+        detail = float((image - degradation.A(image)).square().mean().sqrt())
+        here = detail_in_blocks(image, factor)
+        if detail > max(BLOCKY, 1.5 * (noise or 0)) or here > max(BLOCKY_HERE, 2 * (noise or 0)):
             raise ValueError(
                 f"this photo is not made of {factor} x {factor} blocks: detail of "
-                f"{255 * detail:.1f} of 255 inside them would be lost; use --task deblur, or "
-                "--noise if it is noise"
+                f"{255 * here:.1f} of 255 inside them would be lost at worst; use --task "
+                "deblur, or --noise if it is noise"
             )
         return degradation
     if mask is not None:
