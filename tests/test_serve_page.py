@@ -225,8 +225,8 @@ def test_cancel_and_a_second_tab(folder, tab, server):
     second.set_input_files("#file", folder / "night.jpg")
     second.wait_for_selector("#take:not([hidden])")
     assert "another tab" in second.locator("#error").inner_text()
-    first.wait_for_function("document.getElementById('left').textContent.includes('left')",
-                            timeout=MINUTES)  # fmt: skip
+    left = "() => document.getElementById('left').textContent.endsWith(' left')"
+    first.wait_for_function(left, timeout=MINUTES)
     first.click("#cancel")
     first.wait_for_selector("#work", state="hidden", timeout=MINUTES)
     assert first.locator("#status").inner_text() == "Stopped. Nothing was changed."
