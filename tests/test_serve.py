@@ -279,7 +279,8 @@ def test_a_photo_is_found_previewed_restored_and_saved_as_by_the_command(
     assert client.post(token, "preview", **choice)[0] == 202
     look = client.wait(token)["look"]
     assert look["kinds"] == ["light", "noise"]
-    for number in range(3):
+    assert look["names"] == ["the noisiest part, the sharpest part, the middle"]  # it is small
+    for number in range(len(look["names"])):
         pictures = [client.get(f"photo/{token}/part-{number}-{w}")[2] for w in ("before", "after")]
         before, after = (np.asarray(Image.open(io.BytesIO(p)), dtype=float) for p in pictures)
         assert before.shape == (*look["size"][::-1], 3)
@@ -300,6 +301,14 @@ def test_a_photo_is_found_previewed_restored_and_saved_as_by_the_command(
     for way in ("before", "after"):
         picture = Image.open(io.BytesIO(client.get(f"photo/{token}/{way}")[2]))
         assert picture.size == (96, 128)
+
+
+def test_three_parts_of_a_photo_that_has_them(client):
+    _, token = client.send(photo_bytes(size=(900, 800)))
+    client.wait(token)
+    client.post(token, "preview", kinds=["light"], exposure=0.5)
+    assert len(client.wait(token)["look"]["names"]) == 3
+    assert client.get(f"photo/{token}/part-2-after")[0] == 200
 
 
 def test_with_all_switches_off_it_is_a_copy(client):

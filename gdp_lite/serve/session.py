@@ -166,15 +166,24 @@ class Session:
 
     def _preview(self, diagnosis: Diagnosis, kinds: list[str], strength: float) -> None:
         y = self.photo.image
-        pixels = len(NAMES) * pixels_of(*(min(n, SIDE) for n in y.shape[-2:]))
+        parts = len(NAMES) if max(y.shape[-2:]) > SIDE else 1  # the same ones are made once
+        pixels = parts * pixels_of(*(min(n, SIDE) for n in y.shape[-2:]))
         found = looked_at(y, diagnosis, self._paced(diagnosis, kinds, pixels), kinds, strength)
-        with self._lock:
-            for number, pair in enumerate(zip(found.before, found.after, strict=True)):
-                for way, part in zip(("before", "after"), pair, strict=True):
-                    self.pictures[f"part-{number}-{way}"] = self._shown(part, "PNG")
+        shown: dict[tuple[int, int], int] = {}  # in a small photo some parts are the same
+        names: list[str] = []
+        for name, corner, *pair in zip(NAMES, found.places, found.before, found.after, strict=True):
+            if corner in shown:
+                names[shown[corner]] += f", {name}"
+                continue
+            shown[corner] = len(names)
+            names.append(name)
+            for way, part in zip(("before", "after"), pair, strict=True):
+                picture = self._shown(part, "PNG")
+                with self._lock:
+                    self.pictures[f"part-{shown[corner]}-{way}"] = picture
         self.look = {
             "id": secrets.token_hex(4),
-            "names": NAMES,
+            "names": names,
             "size": list(found.before[0].shape[:1:-1]),
             "kinds": kinds,
             "seconds": in_words(found.seconds),
