@@ -437,6 +437,13 @@ def test_memory_that_is_used_up_is_one_line(monkeypatch):
     server.server_close()
 
 
+def test_a_mistake_of_ours_is_one_line(client, monkeypatch):
+    monkeypatch.setattr("gdp_lite.serve.session.Session.as_json", lambda self: 1 / 0)
+    _, token = client.send(photo_bytes())
+    status, _, body = client.get(f"photo/{token}")
+    assert (status, body) == (500, b"gdp_lite failed: ZeroDivisionError\n")
+
+
 # The command
 
 

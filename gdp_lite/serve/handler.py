@@ -126,6 +126,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send(400, f"{' '.join(str(error).split())}\n".encode())
         except OSError:  # the browser went away
             self.close_connection = True
+        except Exception as error:  # ours; the page says it, and goes on
+            self.close_connection = True
+            self._send(500, f"gdp_lite failed: {type(error).__name__}\n".encode())
 
     def _allowed(self) -> list[str]:
         """The parts of the path behind the key; `Refused` for whoever is not this page."""
