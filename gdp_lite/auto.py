@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from gdp_lite.diagnosis import diagnose, known_kinds, told
+from gdp_lite.diagnosis import Diagnosis, diagnose, known_kinds, told
 from gdp_lite.files.encoding import kind_for
 from gdp_lite.files.reading import bytes_of, name_of
-from gdp_lite.photos import Photo, check_output, read_photo, save_bytes, write_photo
+from gdp_lite.files.saving import encode_photo
+from gdp_lite.photos import Photo, check_output, read_photo, save_bytes
 from gdp_lite.prior import Denoiser, Prior, load_prior
 from gdp_lite.report import SETTINGS, Report, checksum_of, findings_of, read_report, versions
 from gdp_lite.restoring import needs_prior, restore_image
@@ -99,18 +100,14 @@ def restore_photo(
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
-    x, change = photo.image, 0.0
+    network = None
     if kinds:
         say(f"undoing: {', '.join(kinds)}")
         network = loaded(prior, place) if needs_prior(diagnosis, kinds) else None
-        try:
-            x = restore_image(photo.image, diagnosis, network, kinds, strength, seed, progress)
-        except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
-            reason = (str(error) or "out of memory").splitlines()[0]
-            raise ValueError(f"{name_of(path)} could not be restored: {reason}") from error
-        change = 255 * _rms(x, photo.image)
+    x, change = undone(photo, diagnosis, kinds, network, strength, seed, progress, name_of(path))
     check_output(output, path, overwrite, photo)  # it took minutes: look again
-    became, notes = _written(output, x, photo, data, strip, change)
+    answer, became, notes = answered(output, x, photo, data, strip, change)
+    save_bytes(output, answer)
     for line in (became, *photo.notes, *notes):
         say(line)
     named = prior if isinstance(prior, str | Path | None) else type(prior).__name__
@@ -124,7 +121,7 @@ def restore_photo(
         change=round(change, 2),
         notes=[*photo.notes, *notes],
         settings={**dict(zip(SETTINGS, asked, strict=True)), "kinds": kinds},
-        versions=versions(),
+        versions=versions(prior),
         seconds=round(time.monotonic() - began, 1),
     )
 
@@ -150,7 +147,7 @@ def repeat(
     """
     old = read_report(report)
     options: dict[str, Any] = {name: old.settings[name] for name in SETTINGS}
-    for name, now in versions().items():
+    for name, now in versions(options["prior"]).items():
         if (then := old.versions.get(name)) != now:
             say(f"{name} was {then}, now {now}: the result may differ")
     return restore_photo(
@@ -163,6 +160,30 @@ def repeat(
         progress=progress,
         **options,
     )
+
+
+def undone(
+    photo: Photo,
+    diagnosis: Diagnosis,
+    kinds: list[str],
+    prior: Denoiser | None,
+    strength: float = 1.0,
+    seed: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+    name: str = "the photo",
+) -> tuple[Tensor, float]:
+    """The photo's picture without those kinds, and by how much it changed, of 255.
+
+    See `restore_image`; ValueError, in one line that begins with name, where memory is used up.
+    """
+    if not kinds:
+        return photo.image, 0.0
+    try:
+        x = restore_image(photo.image, diagnosis, prior, kinds, strength, seed, progress)
+    except (RuntimeError, MemoryError) as error:  # so torch reports that memory is used up
+        reason = (str(error) or "out of memory").splitlines()[0]
+        raise ValueError(f"{name} could not be restored: {reason}") from error
+    return x, 255 * _rms(x, photo.image)
 
 
 def loaded(prior: Denoiser | str | Path | None, device: str) -> Denoiser:
@@ -181,15 +202,17 @@ def _rms(x: Tensor, y: Tensor) -> float:
     return (sum(float((a - b).square().sum().double()) for a, b in parts) / x.numel()) ** 0.5
 
 
-def _written(
+def answered(
     output: str | Path, x: Tensor, photo: Photo, data: bytes, strip: bool, change: float
-) -> tuple[str, list[str]]:
-    """Write the result, or the file as it was; returns what became of it, and of its metadata."""
+) -> tuple[bytes, str, list[str]]:
+    """The bytes of the result's file, what became of it, and what of its metadata was lost.
+
+    data : the photo's file, which is the answer where nothing changed.
+    """
     name = "standard output" if str(output) == "-" else output
     if not change and not strip and kind_for(output, photo) == photo.origin.kind:
-        save_bytes(output, data)
-        return f"nothing is wrong that a person would see: {name} is a copy, bit for bit", []
-    notes = write_photo(output, x, photo, strip=strip)
+        return data, f"nothing is wrong that a person would see: {name} is a copy, bit for bit", []
+    answer, notes = encode_photo(output, x, photo, strip=strip)
     if change:
-        return f"{name}: changed by {change:.1f} of 255 (root mean square)", notes
-    return f"nothing is wrong that a person would see: {name} is the same picture", notes
+        return answer, f"{name}: changed by {change:.1f} of 255 (root mean square)", notes
+    return answer, f"nothing is wrong that a person would see: {name} is the same picture", notes

@@ -5,6 +5,7 @@ F_Phi made the photo: light and colour first, then the lens, then the noise, as 
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -136,16 +137,18 @@ def diagnose(photo: Tensor, iso: float | None = None) -> Diagnosis:
         raise ValueError(f"one photo at a time, not {len(photo)}")
     noise = estimate_noise_spectrum(photo, iso)
     level = float(noise.rms) if noise.present >= SEEN else 0.0
-    light = estimate_light(photo, level)
-    gain = 1.0
-    if light.visible >= SEEN and light.fault != "none":
-        gain = float(light.degradation.noise_gain(small(photo)).mean())
-    findings = [
-        of_light(light, photo),
-        of_colour(photo, level),
-        of_softness(estimate_softness(photo, level)),
-        of_noise(noise, gain),
-    ]
+    with ThreadPoolExecutor(1) as beside:  # as long as all the rest, and both keep one core busy
+        soft = beside.submit(estimate_softness, photo, level)
+        light = estimate_light(photo, level)
+        gain = 1.0
+        if light.visible >= SEEN and light.fault != "none":
+            gain = float(light.degradation.noise_gain(small(photo)).mean())
+        findings = [
+            of_light(light, photo),
+            of_colour(photo, level),
+            of_softness(soft.result()),
+            of_noise(noise, gain),
+        ]
     return Diagnosis({finding.kind: finding for finding in findings})
 
 

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from gdp_lite import records
 from gdp_lite.auto import restore_photo
 from gdp_lite.files.encoding import ENDINGS
 from gdp_lite.photos import PhotoError
+from gdp_lite.report import checksum_of, versions
 
 
 class Row(NamedTuple):
@@ -46,15 +48,17 @@ def restore_folder(
 ) -> list[Row]:
     """Restore every photo of a folder and of those in it, under the same names in another.
 
-    One that fails does not stop the rest. What is there and whole is skipped, so that the same
-    call goes on where one was stopped.
+    One that fails does not stop the rest. What was done with these options, by this version of the
+    package and of the prior, from these bytes, is skipped, so that the same call goes on where one
+    was stopped; what was done otherwise is done again. A file that is whole but was not made here,
+    or was changed since, is left alone, and a line says so.
 
     Parameters
     ----------
     folder : where the photos are; hidden files are left out.
     output : where to; made where it does not exist.
     reports : a folder for a report of each, photo.jpg.json; none by default.
-    overwrite : do everything again.
+    overwrite : do everything again, whatever is there.
     say : called with every line.
     progress : makes, for each photo, what `restore_photo` calls with (tiles done, of how many).
     options : for `restore_photo`.
@@ -85,12 +89,18 @@ def restore_folder(
     if not names:
         raise PhotoError(f"there is no photo in {source}: {', '.join(ENDINGS)} are read")
     rows = []
+    asked, now = records.asked_for(options), versions(options.get("prior"))
     for number, name in enumerate(names, 1):
         say(f"{number} of {len(names)}: {name}")
-        began, path = time.monotonic(), target / name
+        began, path, record = time.monotonic(), target / name, records.place_of(target, name)
         row = Row(str(name), "there already", "", 0.0, 0.0)
         try:
-            if overwrite or not is_whole(path, source / name):
+            done, why = (
+                (False, "") if overwrite else is_done(path, source / name, record, asked, now)
+            )
+            if why:
+                say(why)
+            if not done:
                 made_folder(path.parent)
                 report = restore_photo(
                     source / name,
@@ -100,6 +110,8 @@ def restore_folder(
                     progress=progress and progress(),
                     **options,
                 )
+                made_folder(record.parent)
+                records.keep(record, report, asked, path)
                 if reports is not None:
                     beside = Path(reports) / f"{name}.json"
                     made_folder(beside.parent)
@@ -126,6 +138,24 @@ def photos_in(folder: Path, output: Path) -> Iterator[Path]:
     for path in sorted(found):
         if path.suffix.lower() in ENDINGS:
             yield path.relative_to(folder)
+
+
+def is_done(
+    path: Path, source: Path, record: Path, asked: dict[str, Any], versions: dict[str, str]
+) -> tuple[bool, str]:
+    """Whether a result is there that is to be left as it is, and a line about what is unusual."""
+    try:
+        there = checksum_of(path.read_bytes())
+    except OSError:
+        return False, ""
+    kept = records.read(record)
+    if kept is None or there != kept["result"]:
+        if not is_whole(path, source):
+            return False, ""
+        how = "was not made here" if kept is None else "was changed since it was made"
+        return True, f"{path} {how}: left as it is; --overwrite replaces it"
+    changed = records.difference(kept, asked, source, versions)
+    return not changed, changed and f"{path} is done again: {changed}"
 
 
 def is_whole(path: Path, source: Path) -> bool:

@@ -4,16 +4,18 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.auto import MAX_PIXELS, loaded
 from gdp_lite.colour import keep_colour
-from gdp_lite.diagnosis import Diagnosis, diagnose, known_kinds, told
+from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, known_kinds, told
 from gdp_lite.image import to_uint8
 from gdp_lite.photos import check_output, read_photo, save_bytes
 from gdp_lite.prior import Denoiser
@@ -84,33 +86,71 @@ def preview_photo(
     check_output(output, path, overwrite)
     place = pick_device(device)
     y = photo.image
-    diagnosis = told(diagnose(y, photo.iso), noise, blur, exposure)
+    with ThreadPoolExecutor(1) as beside:  # loading takes one core some seconds, and so does this
+        may_need = {"noise", "softness"} & (set(KINDS if only is None else only) - set(skip))
+        loading = beside.submit(loaded, prior, place) if may_need else None
+        diagnosis = told(diagnose(y, photo.iso), noise, blur, exposure)
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
     say(f"would be undone: {', '.join(kinds)}" if kinds else "nothing would be undone: a copy")
-    z, gain = relit(y, diagnosis, kinds)
-    places = parts_of(y, gain)
-    after = [cut(z, corner).clamp(0, 1) for corner in places]
-    seconds = time.monotonic() - began
-    if needs_prior(diagnosis, kinds):
-        network = loaded(prior, place)
-        began = time.monotonic()
-        after = [
-            _restored(cut(z, corner), cut(gain, corner), diagnosis, network, kinds, strength, seed)
-            for corner in places
-        ]
-        seen = sum(part.shape[-2] * part.shape[-1] for part in after)
-        tiles = fitted_tiles(y.shape[-2], y.shape[-1], TILE, OVERLAP)
-        whole = sum(weight.numel() for _, weight in tiles)
-        seconds += (time.monotonic() - began) / seen * whole
-    picture = sheet([cut(y, corner) for corner in places], after)
+    network = loading.result() if loading and needs_prior(diagnosis, kinds) else None
+    found = time.monotonic() - began
+    look = looked_at(y, diagnosis, network, kinds, strength, seed)
+    seconds = found + look.seconds
+    picture = sheet(look.before, look.after)
     file = io.BytesIO()
     picture.save(file, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
     save_bytes(output, file.getvalue())
     say(f"{output}: left the photo, right restored; {', '.join(NAMES)}")
     say(f"the whole would take about {in_words(seconds)} here")
-    return Preview(str(output), kinds, places, seconds)
+    return Preview(str(output), kinds, look.places, seconds)
+
+
+class Look(NamedTuple):
+    """What `looked_at` returns.
+
+    Parameters
+    ----------
+    places : (top, left) of the noisiest, the sharpest and the middle part.
+    before, after : those parts, (1, 3, h, w), h and w of `SIDE` at most.
+    seconds : that restoring the whole would take, about.
+    """
+
+    places: list[tuple[int, int]]
+    before: list[Tensor]
+    after: list[Tensor]
+    seconds: float
+
+
+def looked_at(
+    y: Tensor,
+    diagnosis: Diagnosis,
+    prior: Denoiser | None,
+    kinds: list[str],
+    strength: float = 1.0,
+    seed: int = 0,
+) -> Look:
+    """Three parts of a photo as they are and as restored; parameters as in `restore_image`."""
+    began = time.monotonic()
+    z, gain = relit(y, diagnosis, kinds)
+    places = parts_of(y, gain)
+    before = [cut(y, corner) for corner in places]
+    after = [cut(z, corner).clamp(0, 1) for corner in places]
+    seconds = time.monotonic() - began
+    if prior is not None and needs_prior(diagnosis, kinds):
+        began = time.monotonic()
+        made: dict[tuple[int, int], Tensor] = {}
+        for corner in places:  # in a small photo some are the same
+            if corner not in made:
+                part, grown = cut(z, corner), cut(gain, corner)
+                made[corner] = _restored(part, grown, diagnosis, prior, kinds, strength, seed)
+        after = [made[corner] for corner in places]
+        seen = sum(part.shape[-2] * part.shape[-1] for part in made.values())
+        tiles = fitted_tiles(y.shape[-2], y.shape[-1], TILE, OVERLAP)
+        whole = sum(weight.numel() for _, weight in tiles)
+        seconds += (time.monotonic() - began) / seen * whole
+    return Look(places, before, after, seconds)
 
 
 def _restored(
@@ -154,8 +194,8 @@ def _scores(part: Tensor, gain: float) -> tuple[float, float]:
     # In what is nearly black nobody sees noise, and in what is clipped there is none.
     inside = functional.avg_pool2d(((luma > 0.08) & (luma < 0.98)).float(), CELL).flatten() > 0.9
     flat = float(power[inside].quantile(0.1).sqrt()) if bool(inside.any()) else 0.0
-    steps = (luma[..., 1:] - luma[..., :-1]).abs().flatten().quantile(0.99)
-    return gain * flat, float(steps)
+    steps = (luma[..., 1:] - luma[..., :-1]).abs().numpy()
+    return gain * flat, float(np.quantile(steps, 0.99))  # torch sorts all of them: a second
 
 
 def cut(image: Tensor, corner: tuple[int, int]) -> Tensor:

@@ -10,7 +10,9 @@ from typing import Any
 
 import gdp_lite
 from gdp_lite.diagnosis import Diagnosis
+from gdp_lite.prior import BUNDLED
 
+WEIGHTS = (".safetensors", ".bin", ".json")  # what `load_prior` reads of a folder
 SETTINGS = ("noise", "blur", "exposure", "strength", "seed", "strip", "prior", "device")
 
 
@@ -28,7 +30,8 @@ class Report:
     notes : one line about everything of the file that could not be kept.
     settings : noise, blur, exposure, strength, seed, strip, prior, device, and kinds, which were to
         be undone: with them `restore_photo` repeats it.
-    versions : of the package, torch, Python and the machine, on which it is the same bit for bit.
+    versions : of the package, the prior (a checksum of its weights), torch, Python and the machine,
+        on which it is the same bit for bit.
     seconds : of the whole.
 
     Examples
@@ -90,15 +93,28 @@ def checksum_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """What a result depends on beside its settings."""
+def versions(prior: object = None) -> dict[str, str]:
+    """What a result depends on beside its settings. prior: as in `restore_photo`."""
     import torch
 
     machine = f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads"
     return {
         **{"gdp_lite": gdp_lite.__version__, "torch": str(torch.__version__)},
         **{"python": platform.python_version(), "machine": machine},
+        "prior": checksum_of_prior(prior),
     }
+
+
+def checksum_of_prior(prior: object = None) -> str:
+    """Of the weights of a prior by its name; of one that is no folder, its name itself."""
+    if not isinstance(prior, str | Path | None):
+        return type(prior).__name__
+    folder = Path(prior or BUNDLED)
+    digest = hashlib.sha256()
+    found = sorted(path for path in folder.rglob("*") if path.suffix in WEIGHTS)
+    for path in found:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16] if found else str(prior)
 
 
 def findings_of(diagnosis: Diagnosis) -> dict[str, dict]:

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gdp_lite.degradations import (
     BlockAverageSameSize,
@@ -19,6 +20,10 @@ from gdp_lite.estimators import estimate_blur_width, estimate_flat_noise, estima
 # amplifies such errors, so it assumes more of them; with 3/255 text gets halos.
 CODING_NOISE = 3 / 255
 CODING_NOISE_DEBLUR = 5 / 255
+# The same in the square that has most. Blocks in a JPEG that passes the other leave up to 6.4; a
+# sharp corner of a smooth photo has 8 to 50, or nothing that could be lost (benchmarks/blocky.py).
+BLOCKY_HERE = 7 / 255
+SQUARE = 32  # pixels, a multiple of every factor
 SHARP = 0.7  # pixels: what is less may be the scene's softness, and sharpening would be harm
 BLOCKY = 2.5 / 255  # detail inside blocks that rounding and JPEG may have left: 40 dB
 # What `estimate_flat_noise` finds in photos that have none, at most: fine texture, in quadrature.
@@ -68,16 +73,38 @@ def degradation_for(
     if task == "superres":
         degradation = BlockAverageSameSize(factor, sigma)
         detail = float((image - degradation.A(image)).square().mean().sqrt())
-        if detail > max(BLOCKY, 1.5 * (noise or 0)):
+        here = detail_in_blocks(image, factor)
+        if detail > max(BLOCKY, 1.5 * (noise or 0)) or here > max(BLOCKY_HERE, 2 * (noise or 0)):
             raise ValueError(
                 f"this photo is not made of {factor} x {factor} blocks: detail of "
-                f"{255 * detail:.1f} of 255 inside them would be lost; use --task deblur, or "
-                "--noise if it is noise"
+                f"{255 * here:.1f} of 255 inside them would be lost at worst; use --task "
+                "deblur, or --noise if it is noise"
             )
         return degradation
     if mask is not None:
         return Inpainting(mask, sigma)
     raise ValueError(f"unknown task {task!r}")
+
+
+def detail_in_blocks(image: Tensor, factor: int) -> float:
+    """What block averages take away, root mean square, in the square of `SQUARE` that loses most.
+
+    One number for all of a photo would let a sharp corner pass where the rest is smooth.
+
+    Examples
+    --------
+    >>> smooth = torch.full((1, 3, 256, 256), 0.5)
+    >>> smooth[..., :8, :8] = torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
+    >>> detail_in_blocks(smooth, 2) > 10 / 255
+    True
+    """
+    most = 0.0
+    for strip in image.split(SQUARE, -2):  # some rows at a time, for memory; whole blocks
+        lost = (strip - BlockAverageSameSize(factor).A(strip)).square().mean(1, keepdim=True)
+        side = [min(SQUARE, n) for n in lost.shape[-2:]]
+        power = functional.avg_pool2d(lost, side, ceil_mode=True)
+        most = max(most, float(power.max().sqrt()))
+    return most
 
 
 def _width(image: Tensor, lossy: bool) -> float:

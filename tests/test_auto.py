@@ -22,7 +22,7 @@ from gdp_lite.cli import main
 from gdp_lite.folder import is_whole, restore_folder, table
 from gdp_lite.photos import PhotoError
 from gdp_lite.preview import in_words, parts_of, preview_photo
-from gdp_lite.report import Report, read_report
+from gdp_lite.report import Report, checksum_of_prior, read_report
 
 GPS = {1: "S", 2: (33.0, 51.0, 25.0), 3: "E", 4: (151.0, 12.0, 40.0)}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(gdp_lite.__file__).parents[1])}
@@ -364,7 +364,8 @@ def test_one_bad_file_does_not_stop_the_rest(holiday):
     assert "bad.jpg is no readable" in rows[2].error
     written = {n for n in contents(holiday) if n.startswith(("out", "reports"))}
     names = ("a.jpg", "b.PNG", "sub/c.jpg")
-    assert written == {f"out/{n}" for n in names} | {f"reports/{n}.json" for n in names}
+    records = {f"out/.gdp-lite/{n}.json" for n in names}
+    assert written == {f"out/{n}" for n in names} | {f"reports/{n}.json" for n in names} | records
     lines = table(rows)
     assert lines[-1] == "3 written, 0 there already, 1 failed"
     assert len(lines) == 6
@@ -391,6 +392,63 @@ def test_a_folder_is_gone_on_with(holiday, monkeypatch):
     assert [r.done for r in rows] == ["noise", "there already", "", "there already"]
     assert (holiday / "out" / "a.jpg").read_bytes() == first
     assert restore_folder("in", "out", noise=8, overwrite=True)[0].done == "noise"
+
+
+def done(**options):
+    said = []
+    rows = restore_folder("in", "out", say=said.append, **options)
+    told = [line for line in said if line.startswith("out")]
+    return [row.done for row in rows if not row.error], [t for t in told if "changed by" not in t]
+
+
+def test_what_was_done_otherwise_is_done_again(holiday, monkeypatch):
+    """By its options, by the photo's bytes, by the versions; and a line says why."""
+    there = ["there already"] * 3
+    assert done(noise=8)[0] == ["noise"] * 3
+    assert done(noise=8, device="cpu") == (there, [])
+    again, told = done(noise=8, exposure=0.5)
+    assert again == ["light, noise"] * 3
+    assert told[0] == "out/a.jpg is done again: exposure was as found, is 0.5"
+    assert done(noise=8, exposure=0.5)[0] == there
+    last = {"noise": 8, "exposure": 0.5, "skip": ["light"], "seed": 1}
+    again, told = done(**last)
+    assert again == ["noise"] * 3
+    assert told[2] == "out/sub/c.jpg is done again: skip was nothing, is light, seed was 0, is 1"
+    picture(96, 128).rotate(180).save("in/b.PNG")
+    again, told = done(**last)
+    assert [n for n, what in enumerate(again) if what != "there already"] == [1]
+    assert told == ["out/b.PNG is done again: the photo is another one"]
+    monkeypatch.setattr(gdp_lite, "__version__", "99")
+    assert done(**last)[1][0] == "out/a.jpg is done again: gdp_lite is another version"
+    assert done(**last) == (there, [])
+
+
+def test_files_of_others_are_left_alone_and_said(holiday):
+    (holiday / "out").mkdir()
+    picture().rotate(180).save(holiday / "out" / "a.jpg")
+    own = (holiday / "out" / "a.jpg").read_bytes()
+    again, told = done(noise=8)
+    assert again == ["there already", "noise", "noise"]
+    line = "out/a.jpg was not made here: left as it is; --overwrite replaces it"
+    assert told == [line]
+    assert (holiday / "out" / "a.jpg").read_bytes() == own
+    picture(96, 128).rotate(180).save(holiday / "out" / "b.PNG")  # edited after it was made
+    assert done(noise=8)[1][1] == line.replace("a.jpg", "b.PNG").replace(
+        "was not made here", "was changed since it was made"
+    )
+    (holiday / "out" / ".gdp-lite" / "sub" / "c.jpg.json").write_text("[]")
+    assert len(done(noise=8)[1]) == 3
+    assert done(noise=8, overwrite=True)[0] == ["noise"] * 3
+    assert done(noise=8) == (["there already"] * 3, [])
+
+
+def test_another_prior_is_another_version(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name / "unet").mkdir(parents=True)
+        (tmp_path / name / "unet" / "x.safetensors").write_text(name)
+    found = [checksum_of_prior(p) for p in (None, tmp_path / "a", tmp_path / "b", "hub/id", smooth)]
+    assert len(set(found)) == 5
+    assert found[3:] == ["hub/id", "function"]
 
 
 def test_the_result_may_lie_within_the_folder(holiday):

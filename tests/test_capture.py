@@ -82,6 +82,22 @@ def test_tiny_photos_have_an_estimate(size, coded):
     assert 0 <= estimate_noise(torch.rand(1, 3, *size), coded) < 1
 
 
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("corner", [(0, 0), (470, 480), (200, 0)])
+def test_a_sharp_corner_of_a_smooth_photo_is_not_blurred(factor, corner):
+    """On the whole it would pass: what is lost there is little on the average."""
+    top, left = corner
+    smooth = torch.linspace(0.3, 0.6, 512).expand(1, 3, 512, 512).clone()
+    sharp = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    smooth[..., top : top + 32, left : left + 32] += 0.2 * (sharp - 0.5)
+    lost = smooth - BlockAverageSameSize(factor)(smooth)
+    assert lost.square().mean().sqrt() < 2.5 / 255
+    with pytest.raises(ValueError, match=f"{factor} x {factor} blocks"):
+        degradation_for("superres", smooth, factor=factor)
+    blocks = BlockAverageSameSize(factor)(smooth)
+    assert degradation_for("superres", blocks, factor=factor).factor == factor
+
+
 def test_tasks_assume_what_they_say(photo):
     blur = degradation_for("deblur", photo, noise=0.1, blur=2.0)
     assert blur.sigma == 0.1

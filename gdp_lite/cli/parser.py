@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import re
 from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn
 
 KINDS = ("light", "colour", "softness", "noise")  # as in `diagnosis`, which is slow to import
@@ -130,6 +131,23 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     diagnose.add_argument("--json", action="store_true", help="as numbers, for other programs")
     diagnose.set_defaults(run=_run("run_diagnose"))
 
+    serve = commands.add_parser(
+        "serve",
+        help="open a local page to drop a photo on",
+        description="Serve a page on this machine alone: drop a photo on it, see what is wrong, "
+        "look at a preview, restore, compare, save. Nothing leaves the machine, and nothing is "
+        "written but what you save.",
+    )
+    serve.add_argument(
+        "--port", type=_whole(0, 65535), default=0, help="of 127.0.0.1 (default: one that is free)"
+    )
+    serve.add_argument("--no-browser", action="store_true", help="only say the address")
+    serve.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
+    )
+    serve.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
+    serve.set_defaults(run=_run("run_serve", "serve"))
+
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
         from gdp_lite.train import add_arguments, run
@@ -139,13 +157,11 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     return parser
 
 
-def _run(name: str) -> Callable[[argparse.Namespace], int]:
-    """A function of `gdp_lite.cli.auto`, imported when it is called."""
+def _run(name: str, module: str = "auto") -> Callable[[argparse.Namespace], int]:
+    """A function of a module of `gdp_lite.cli`, imported when it is called."""
 
     def run(args: argparse.Namespace) -> int:
-        from gdp_lite.cli import auto
-
-        return getattr(auto, name)(args)
+        return getattr(import_module(f"gdp_lite.cli.{module}"), name)(args)
 
     return run
 

@@ -96,17 +96,30 @@ def write_photo(
     ...     Image.open(f"{folder}/dark.png").size, notes  # upright
     ((6, 4), [])
     """
+    data, notes = encode_photo(path, image, photo, strip=strip, removed=removed, colour=colour)
+    save_bytes(path, data)
+    return notes
+
+
+def encode_photo(
+    path: str | Path,
+    image: Tensor,
+    photo: Photo,
+    *,
+    strip: bool = False,
+    removed: bool = False,
+    colour: bool = False,
+) -> tuple[bytes, list[str]]:
+    """The bytes that `write_photo` would write there, and a line about what they cannot keep."""
     if image.shape != photo.image.shape:
         raise ValueError(f"{tuple(image.shape)} is not the photo's {tuple(photo.image.shape)}")
     kind = kind_for(path, photo)
     check_size(path, kind, photo)
     try:
-        data, notes = encode(image, photo, kind, strip=strip, removed=removed, colour=colour)
+        return encode(image, photo, kind, strip=strip, removed=removed, colour=colour)
     except (OSError, ValueError, MemoryError) as error:
         reason = " ".join(str(error).split()) or "out of memory"
         raise PhotoError(f"{path}: {kind} cannot hold this photo: {reason}") from error
-    save_bytes(path, data)
-    return notes
 
 
 def copy_photo(source: str | Path, path: str | Path, max_bytes: int = 1 << 30) -> None:

@@ -1,0 +1,296 @@
+"""The local page in a real browser: a photo dropped, found, previewed, restored, compared, saved.
+
+With the bundled prior. Needs a Chromium, like tests/test_browser.py.
+"""
+
+import http.server
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from test_browser import CHROMIUM, api, axe, browser  # noqa: F401
+
+from gdp_lite import restore_photo
+from gdp_lite.serve import make_server
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium: set CHROMIUM or put it on the PATH"),
+]
+MINUTES = 240_000  # milliseconds: the network on a busy machine
+
+
+def noisy(path, size=(160, 120)):
+    """A dim and noisy photo."""
+    light = np.asarray(Image.fromarray(data.astronaut()).resize(size), dtype=float)
+    grain = 9 * np.random.default_rng(0).normal(size=light.shape)
+    Image.fromarray((0.45 * light + grain).clip(0, 255).astype(np.uint8)).save(path, quality=92)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("photos")
+    noisy(place / "night.jpg")
+    noisy(place / "large.jpg", (900, 675))
+    (place / "letter.jpg").write_text("no photo")
+    return place
+
+
+@pytest.fixture
+def server():
+    with make_server() as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        if server.session is not None:
+            server.session.close()
+        server.shutdown()
+
+
+@pytest.fixture
+def tab(browser, server):  # noqa: F811
+    """Opens the page in a tab that lists complaints, and requests to anything but its server."""
+    contexts = []
+
+    def open_tab(width=1280, colours="light"):
+        size = {"width": width, "height": 900}
+        context = browser.new_context(viewport=size, color_scheme=colours, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda m: m.type == "error" and page.complaints.append(m.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda r: (
+                r.url.startswith((server.url, "data:")) or page.complaints.append(f"asked {r.url}")
+            ),
+        )
+        page.goto(server.url)
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+def serious(page, script):
+    """What axe-core finds, and whatever is wider than the screen."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(script)
+    rules = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    found = [f"{rule['id']}: {node['html'][:120]}" for rule in rules for node in rule["nodes"]]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append("wider than the screen")
+    return found
+
+
+def parts_shown(page):
+    """Whether every picture has arrived, and none is the same as its neighbour."""
+    return page.evaluate(
+        "[...document.querySelectorAll('.pair')].every(p => [...p.querySelectorAll('img')]"
+        ".every(i => i.complete && i.naturalWidth > 0 && i.checkVisibility()))"
+    )
+
+
+@pytest.mark.parametrize(("width", "colours"), [(1280, "light"), (390, "dark")])
+def test_a_photo_from_the_drop_to_the_saved_file(folder, tab, axe, width, colours):  # noqa: F811
+    page = tab(width, colours)
+    assert serious(page, axe) == []
+    page.set_input_files("#file", folder / "night.jpg")
+    page.wait_for_selector("#kind-noise")
+    switches = page.locator("#findings input[role=switch]")
+    assert [s.get_attribute("name") for s in switches.all()] == [
+        *("light", "colour", "softness", "noise")
+    ]
+    assert page.locator("#kind-noise").is_checked()
+    assert not page.locator("#kind-softness").is_checked()
+    assert "noise of" in page.locator("#line-noise").inner_text()
+    assert page.locator("#name").inner_text() == "night.jpg, 160 × 120"
+    page.locator("summary").click()
+    page.fill("#strength", "2")
+    assert serious(page, axe) == []
+
+    page.click("#preview")
+    page.wait_for_selector("#look:not([hidden])", timeout=MINUTES)
+    assert page.locator("#parts .view").count() == 1  # it is small: all three are the same
+    page.wait_for_function("() => [...document.images].every(i => i.complete && i.naturalWidth)")
+    assert parts_shown(page)
+    assert "The whole would take about" in page.locator("#look-text").inner_text()
+
+    page.click("#restore")
+    page.wait_for_selector("#result:not([hidden])", timeout=MINUTES)
+    page.wait_for_function("() => [...document.images].every(i => i.complete && i.naturalWidth)")
+    assert "noise" in page.evaluate("document.querySelector('#whole img').alt")
+    assert page.locator("#status").inner_text() == "Restored. Compare, and save it."
+    cut = "getComputedStyle(document.querySelector('#whole .pair img + img')).clipPath"
+    line = page.locator("#whole input[type=range]")
+    states = [page.evaluate(cut)]
+    line.focus()
+    page.keyboard.press("ArrowRight")
+    assert line.get_attribute("aria-valuetext") == "51 percent photo"
+    states.append(page.evaluate(cut))
+    box = line.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.up()
+    states.append(page.evaluate(cut))
+    page.check("#full")
+    assert page.evaluate("document.querySelector('#whole img').offsetWidth") == 160
+    assert len(set(states)) == 3
+    assert serious(page, axe) == []
+
+    with page.expect_download() as saved:
+        page.click("#save")
+    assert saved.value.suggested_filename == "night.restored.jpg"
+    undone = page.evaluate(
+        "[...document.querySelectorAll('#findings input:checked')].map(e => e.name)"
+    )
+    expected = folder / f"expected-{width}.jpg"
+    restore_photo(folder / "night.jpg", expected, only=undone, strength=2)
+    assert saved.value.path().read_bytes() == expected.read_bytes()
+    assert page.complaints == []
+    assert len(list(folder.iterdir())) <= 5, "the page wrote a file beside the photo"
+
+
+def test_by_the_keyboard_alone(folder, tab):
+    page = tab()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "file"
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(folder / "night.jpg")
+    page.wait_for_selector("#kind-noise")
+    order = []
+    page.focus("#file")
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    kinds = [f"kind-{kind}" for kind in ("light", "colour", "softness", "noise")]
+    assert order == [*kinds, "SUMMARY", "preview", "restore"]
+    page.focus("#kind-noise")
+    page.keyboard.press("Space")
+    assert not page.locator("#kind-noise").is_checked()
+    page.uncheck("#kind-light")
+    page.focus("#restore")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#result:not([hidden])")
+    assert "bit for bit" in page.locator("#lines").inner_text()
+    assert page.evaluate("document.activeElement.id") == "result-title"
+    assert page.complaints == []
+
+
+def drop(page, content, name):
+    """As from the desktop: an event with a file in it."""
+    page.evaluate(
+        """([bytes, name]) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], name));
+          for (const type of ['dragover', 'drop']) {
+            document.body.dispatchEvent(new DragEvent(type,
+              {dataTransfer: data, bubbles: true, cancelable: true}));
+          }
+        }""",
+        [list(content), name],
+    )
+
+
+def test_a_dropped_file_that_is_no_photo_gets_one_line_and_the_next_is_taken(folder, tab, server):
+    page = tab()
+    drop(page, b"a letter", "letter.jpg")
+    page.wait_for_selector("#error:not([hidden])")
+    line = "letter.jpg is no readable JPEG, PNG, WebP, TIFF, AVIF or HEIC picture"
+    assert page.locator("#error").inner_text().strip() == line
+    assert page.locator("#photo").is_hidden()
+    drop(page, (folder / "night.jpg").read_bytes(), "night.jpg")
+    page.wait_for_selector("#kind-noise")
+    assert page.locator("#error").is_hidden()
+    page.evaluate("document.body.dataset.most = 10")
+    drop(page, b"x" * 11, "huge.jpg")
+    page.wait_for_selector("#error:not([hidden])")
+    assert "that is no photo" in page.locator("#error").inner_text()
+    assert page.locator("#name").inner_text() == "night.jpg, 160 × 120", "the other one stays"
+
+
+def test_cancel_and_a_second_tab(folder, tab, server):
+    first = tab()
+    first.set_input_files("#file", folder / "large.jpg")
+    first.wait_for_selector("#kind-noise")
+    first.click("#restore")
+    first.wait_for_selector("#cancel:not([hidden])")
+    second = tab(390)
+    second.set_input_files("#file", folder / "night.jpg")
+    second.wait_for_selector("#take:not([hidden])")
+    assert "another tab" in second.locator("#error").inner_text()
+    left = "() => document.getElementById('left').textContent.endsWith(' left')"
+    first.wait_for_function(left, timeout=MINUTES)
+    first.click("#cancel")
+    first.wait_for_selector("#work", state="hidden", timeout=MINUTES)
+    assert first.locator("#status").inner_text() == "Stopped. Nothing was changed."
+    assert first.locator("#restore").is_enabled()
+    second.click("#take")
+    second.wait_for_selector("#kind-noise")
+    first.click("#preview")
+    first.wait_for_selector("#error:not([hidden])")
+    assert "another one took its place" in first.locator("#error").inner_text()
+    second.goto("about:blank")  # closed: the photo is gone
+    for _ in range(100):
+        if server.session is None:
+            break
+        second.wait_for_timeout(50)
+    assert server.session is None
+
+
+def test_a_page_of_another_site_cannot_use_it(folder, tab, browser, server):  # noqa: F811
+    """Even one that knows the address: requests are refused, and no frame shows the page."""
+    own = tab()
+    own.set_input_files("#file", folder / "night.jpg")
+    own.wait_for_selector("#kind-noise")
+    token = server.session.token
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<title>elsewhere</title>")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"http://localhost:{other.server_port}/")
+        found = page.evaluate(
+            """async (url) => {
+              const out = [];
+              for (const mode of ['cors', 'no-cors']) {
+                for (const method of ['GET', 'POST']) {
+                  try {
+                    const answer = await fetch(url, {method, mode});
+                    out.push(answer.type + ' ' + answer.status);
+                  } catch { out.push('refused'); }
+                }
+              }
+              const image = new Image();
+              image.src = url.replace('/cancel', '/before');
+              out.push(await image.decode().then(() => 'seen', () => 'refused'));
+              const frame = document.createElement('iframe');
+              frame.src = url.split('photo')[0];
+              document.body.append(frame);
+              await new Promise(done => { frame.onload = done; setTimeout(done, 2000); });
+              return out;
+            }""",
+            f"{server.url}photo/{token}/release",
+        )
+        inside = [f for f in page.frames if f.parent_frame]
+        assert all(not f.locator("#file").count() for f in inside)
+        assert not any("200" in one or "202" in one or one == "seen" for one in found)
+        context.close()
+        other.shutdown()
+    assert server.session is not None
+    assert server.session.token == token
