@@ -11,7 +11,14 @@ from torch import Tensor
 from gdp_lite.diagnosis import diagnose, known_kinds, told
 from gdp_lite.files.encoding import kind_for
 from gdp_lite.files.reading import bytes_of, name_of
-from gdp_lite.photos import Photo, check_output, read_photo, save_bytes, write_photo
+from gdp_lite.photos import (
+    Photo,
+    check_output,
+    read_mask,
+    read_photo,
+    save_bytes,
+    write_photo,
+)
 from gdp_lite.prior import Denoiser, Prior, load_prior
 from gdp_lite.report import SETTINGS, Report, checksum_of, findings_of, read_report, versions
 from gdp_lite.restoring import needs_prior, restore_image
@@ -37,6 +44,7 @@ def restore_photo(
     noise: float | None = None,
     blur: float | None = None,
     exposure: float | None = None,
+    mask: str | Path | None = None,
     strength: float = 1.0,
     seed: int = 0,
     overwrite: bool = False,
@@ -58,6 +66,7 @@ def restore_photo(
     output : where to; photo.restored.jpg beside photo.jpg by default, ``-`` for standard output.
     only, skip : kinds (`diagnosis.KINDS`) to undo whether they are seen or not, and not to.
     noise, blur, exposure : what to assume instead of what is found, of 255, in pixels, in stops.
+    mask : a picture, white where parts are missing, see `read_mask`: they are invented.
     strength : trust in the photo, see `restore`.
     seed : same seed, same picture.
     overwrite : whether an existing file may be replaced.
@@ -95,7 +104,9 @@ def restore_photo(
     photo = read_photo(data, MAX_PIXELS, name=name_of(path))
     check_output(output, path, overwrite, photo)
     place = pick_device(device)
-    diagnosis = told(diagnose(photo.image, photo.iso), noise, blur, exposure)
+    told_mask = None if mask is None else read_mask(mask, photo)
+    diagnosis = diagnose(photo.image, photo.iso, photo.coding)
+    diagnosis = told(diagnosis, noise, blur, exposure, told_mask)
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
@@ -110,11 +121,13 @@ def restore_photo(
             raise ValueError(f"{name_of(path)} could not be restored: {reason}") from error
         change = 255 * _rms(x, photo.image)
     check_output(output, path, overwrite, photo)  # it took minutes: look again
-    became, notes = _written(output, x, photo, data, strip, change)
+    removed = "missing" in kinds or "overlay" in kinds
+    became, notes = _written(output, x, photo, data, strip, change, removed)
     for line in (became, *photo.notes, *notes):
         say(line)
     named = prior if isinstance(prior, str | Path | None) else type(prior).__name__
-    asked = (noise, blur, exposure, strength, seed, strip, named and str(named), place)
+    drawn = None if mask is None else str(mask)
+    asked = (noise, blur, exposure, drawn, strength, seed, strip, named and str(named), place)
     return Report(
         photo=str(path),
         output=str(output),
@@ -182,14 +195,20 @@ def _rms(x: Tensor, y: Tensor) -> float:
 
 
 def _written(
-    output: str | Path, x: Tensor, photo: Photo, data: bytes, strip: bool, change: float
+    output: str | Path,
+    x: Tensor,
+    photo: Photo,
+    data: bytes,
+    strip: bool,
+    change: float,
+    removed: bool,
 ) -> tuple[str, list[str]]:
     """Write the result, or the file as it was; returns what became of it, and of its metadata."""
     name = "standard output" if str(output) == "-" else output
     if not change and not strip and kind_for(output, photo) == photo.origin.kind:
         save_bytes(output, data)
         return f"nothing is wrong that a person would see: {name} is a copy, bit for bit", []
-    notes = write_photo(output, x, photo, strip=strip)
+    notes = write_photo(output, x, photo, removed=removed and change > 0, strip=strip)
     if change:
         return f"{name}: changed by {change:.1f} of 255 (root mean square)", notes
     return f"nothing is wrong that a person would see: {name} is the same picture", notes

@@ -11,7 +11,7 @@ from typing import Any
 import gdp_lite
 from gdp_lite.diagnosis import Diagnosis
 
-SETTINGS = ("noise", "blur", "exposure", "strength", "seed", "strip", "prior", "device")
+SETTINGS = (*("noise", "blur", "exposure", "mask", "strength", "seed", "strip", "prior", "device"),)
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Report:
     done : the kinds that were undone; none where the file was copied bit for bit.
     change : root mean square of what changed, of 255.
     notes : one line about everything of the file that could not be kept.
-    settings : noise, blur, exposure, strength, seed, strip, prior, device, and kinds, which were to
-        be undone: with them `restore_photo` repeats it.
+    settings : noise, blur, exposure, mask (its file), strength, seed, strip, prior, device, and
+        kinds, which were to be undone: with them `restore_photo` repeats it.
     versions : of the package, torch, Python and the machine, on which it is the same bit for bit.
     seconds : of the whole.
 

@@ -11,9 +11,9 @@ from gdp_lite.cli.talk import Progress, say
 from gdp_lite.cli.task import restore_task
 
 # What belongs to one way of restoring alone: to --task, to restoring without it.
-OF_TASKS = ("mask", "steps", "factor")
+OF_TASKS = ("steps", "factor")
 OF_AUTO = ("only", "skip", "exposure", "preview", "report", "again")
-OF_PHOTOS = ("only", "skip", "noise", "blur", "exposure", "strip", "prior", "preview")
+OF_PHOTOS = ("only", "skip", "noise", "blur", "exposure", "mask", "strip", "prior", "preview")
 
 
 def run_diagnose(args: argparse.Namespace) -> int:
@@ -26,7 +26,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
         from gdp_lite.report import findings_of
 
         photo = read_photo(args.photo, MAX_PIXELS)
-        diagnosis = diagnose(photo.image, photo.iso)
+        diagnosis = diagnose(photo.image, photo.iso, photo.coding)
     found = findings_of(diagnosis)
     with contextlib.suppress(OSError):
         if args.json:
@@ -73,6 +73,8 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError(f"{wrong[0]} is for restoring without --task")
     if args.again is not None and (wrong := given(OF_PHOTOS)):
         raise ValueError(f"{wrong[0]} is in the report already: --from repeats it as it was")
+    if args.task is None and args.mask is None and "missing" in args.only:
+        raise ValueError("--only missing needs --mask: a picture, white where parts are missing")
     if args.task is not None and args.output is None:
         raise ValueError("--task needs -o: the file to write")
     if args.task is not None and args.blur is not None and args.blur < 0.1:
@@ -86,7 +88,8 @@ def check(args: argparse.Namespace) -> None:
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `restore_photo`."""
-    names = ("skip", "noise", "blur", "exposure", "strength", "seed", "strip", "prior", "device")
+    names = ["skip", "noise", "blur", "exposure", "mask", "strength", "seed", "strip", "prior"]
+    names.append("device")
     return {"only": args.only or None, **{name: getattr(args, name) for name in names}}
 
 
@@ -110,6 +113,8 @@ def _folder(args: argparse.Namespace) -> int:
 
     if args.output is None or args.output == "-":
         raise ValueError(f"{args.photo} is a folder: -o says the folder to write to")
+    if args.mask is not None:
+        raise ValueError(f"{args.photo} is a folder: --mask is for a single photo")
     quiet = args.quiet
     rows = restore_folder(
         args.photo,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import NoReturn
 
-KINDS = ("light", "colour", "softness", "noise")  # as in `diagnosis`, which is slow to import
+# As in `diagnosis`, which is slow to import.
+KINDS = ("light", "colour", "softness", "noise", "missing", "overlay", "jpeg")
 TASKS = {
     "denoise": "remove sensor noise; its level is estimated unless --noise is given",
     "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",
@@ -45,7 +46,7 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         "  python -m gdp_lite restore night.jpg --preview\n"
         "  python -m gdp_lite restore night.jpg -o clean.jpg --skip light\n"
         "  python -m gdp_lite restore holiday/ -o better/\n"
-        "  python -m gdp_lite restore old.jpg -o whole.jpg --task inpaint --mask scratches.png\n\n"
+        "  python -m gdp_lite restore old.jpg --mask scratches.png\n\n"
         "Width, height, orientation, EXIF and colour profile are kept. Restoring invents\n"
         "plausible detail; it does not recover what was not recorded. A folder is gone on with\n"
         "where it was stopped: what is there and whole is skipped, unless --overwrite.",
@@ -66,7 +67,10 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     )
     restore.add_argument("--skip", type=_kinds, default=[], help="leave these as they are")
     restore.add_argument("--task", choices=TASKS, help="do one task and nothing else")
-    restore.add_argument("--mask", help="inpaint: picture of the photo's size, white = replace")
+    restore.add_argument(
+        "--mask",
+        help="picture of the photo's size, white where parts are missing: they are invented",
+    )
     restore.add_argument(
         "--strength",
         type=_number(0.01, 100),
