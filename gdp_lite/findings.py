@@ -87,7 +87,7 @@ def of_colour(photo: Tensor, noise: float) -> Finding:
     """A cast, of the photo made small, where its noise is less; detail: its gains, (3,)."""
     little = small(photo)
     if is_grey(little, NEARLY):  # no colour, no cast: what the prior alone would say tints it
-        line = "no colour in which a cast could be seen"
+        line = "black and white: no colour in which a cast could be seen"
         return Finding("colour", Estimate(0.0, math.inf), "log gain", 0.0, line, torch.ones(3))
     sigma = noise * little.shape[-1] / photo.shape[-1]
     gains = cast_posterior(srgb_to_linear(little), linear=True, sigma=sigma)

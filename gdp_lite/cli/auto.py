@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import json
 import warnings
 from pathlib import Path
@@ -17,7 +18,7 @@ OF_PHOTOS = ("only", "skip", "noise", "blur", "exposure", "mask", "strip", "prio
 
 
 def run_diagnose(args: argparse.Namespace) -> int:
-    """Print what is wrong with a photo; nothing is written."""
+    """Print what is wrong with a photo; nothing is written but the mask that is asked for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' remarks are not for the user of a command
         from gdp_lite.auto import MAX_PIXELS
@@ -27,6 +28,8 @@ def run_diagnose(args: argparse.Namespace) -> int:
 
         photo = read_photo(args.photo, MAX_PIXELS)
         diagnosis = diagnose(photo.image, photo.iso, photo.coding)
+        if args.mask is not None:
+            _write_mask(args, diagnosis.findings["overlay"].detail)
     found = findings_of(diagnosis)
     with contextlib.suppress(OSError):
         if args.json:
@@ -40,6 +43,22 @@ def run_diagnose(args: argparse.Namespace) -> int:
         if any(f.visible >= SEEN and not f.seen for f in diagnosis.findings.values()):
             print("+ is undone by `restore --only KIND`, which may make it worse: compare")
     return 0
+
+
+def _write_mask(args: argparse.Namespace, overlay: Any) -> None:
+    """What was found to lie over the photo as a mask for `restore --mask`, to look at and edit."""
+    from PIL import Image
+
+    from gdp_lite.photos import check_output, save_bytes
+
+    check_output(args.mask, args.photo, args.overwrite)
+    if overlay.colour is None:
+        say(f"nothing lies over the photo: {args.mask} is not written")
+        return
+    file = io.BytesIO()
+    Image.fromarray((255 * (1 - overlay.mask)).byte().numpy()).save(file, "PNG")
+    save_bytes(args.mask, file.getvalue())
+    say(f"{args.mask}: white where something may lie over the photo; edit it, then restore --mask")
 
 
 def run_restore(args: argparse.Namespace) -> int:

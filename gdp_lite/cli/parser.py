@@ -132,6 +132,10 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     diagnose = commands.add_parser("diagnose", help="say what is wrong with a photo")
     diagnose.add_argument("photo", help="JPEG, PNG, WebP, TIFF; - for standard input")
     diagnose.add_argument("--json", action="store_true", help="as numbers, for other programs")
+    diagnose.add_argument(
+        "--mask", help="write this PNG, white where text or a stamp may lie, for restore --mask"
+    )
+    diagnose.add_argument("--overwrite", action="store_true", help="replace an existing file")
     diagnose.set_defaults(run=_run("run_diagnose"))
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")

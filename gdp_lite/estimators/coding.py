@@ -20,7 +20,7 @@ from gdp_lite.estimators.jpeg_tables import SAMPLING, JpegTables, read_jpeg_tabl
 from gdp_lite.image import check_photo
 
 BLOCK = 8  # pixels: side of a block
-SIDE = 768  # pixels of the photo's middle that are looked at
+SIDE = 512  # pixels of the photo's middle that are looked at
 PHASES = 2  # grids that are tried, those with the strongest steps, along each axis
 # A step is read where the mean of cos(2 pi c / step), over coefficients c that are not rounded to
 # 0, exceeds COMB, and there are LEAST of them: by chance that is 5 standard deviations.
@@ -114,7 +114,9 @@ def quality_of(luma: Tensor) -> float:
     >>> round(quality_of(tables_of_quality(30)[0]))
     30
     """
-    share = float((luma / tables_of_quality(50)[0]).median())
+    shares = luma / tables_of_quality(50)[0]
+    told = luma < 255  # there they end
+    share = float((shares[told] if bool(told.any()) else shares).median())
     return min(max(50 / share if share > 1 else 100 - 50 * share, 1.0), 100.0)
 
 
@@ -148,21 +150,15 @@ def estimate_coding(photo: Tensor, finest: Tensor | None = None) -> Coding | Non
         return None
     planes = ycc(part)
     least = COARSE if finest is None else finest.clamp(min=COARSE / 1.5) * 1.5
-    best = None
-    for row in phases(planes[0]):
-        for column in phases(planes[0].T):
-            steps = combs(blocks(planes[0], row, column), least)
-            if best is None or (steps > 0).sum() > (best[0] > 0).sum():
-                best = steps, row, column
-    assert best is not None
-    steps, row, column = best
     usual = tables_of_quality(50)[0]
-    shares = (steps / usual)[steps > 0]
-    if len(shares) < READ:
-        return None
-    share = shares.median()
-    agree = (shares < AGREE * share) & (shares > share / AGREE)
-    if float(agree.float().mean()) < 0.7 or int(agree.sum()) < READ:
+    for row, column in itertools.product(phases(planes[0]), phases(planes[0].T)):
+        steps = combs(blocks(planes[0], row, column), least)
+        shares = (steps / usual)[steps > 0]
+        share = shares.median() if len(shares) else 0.0
+        agree = (shares < AGREE * share) & (shares > share / AGREE)
+        if int(agree.sum()) >= max(READ, 0.7 * len(shares)):
+            break
+    else:
         return None
     luma = torch.where(steps > 0, steps, (usual * share).round().clamp(min=1))
     chroma = tables_of_quality(max(round(quality_of(usual * share)), 1))[1]
@@ -207,18 +203,22 @@ def combs(values: Tensor, least: float | Tensor) -> Tensor:
     tensor([12., 12., 12.])
     """
     least = torch.as_tensor(least, dtype=values.dtype).expand(8, 8)
-    best = torch.zeros(8, 8)
-    for row, column in itertools.product(range(8), range(8)):
-        some = values[:, row, column].abs()
+    read = torch.zeros(8, 8)
+    for row, column in itertools.product(range(HIGHEST + 1), range(HIGHEST + 1)):
         if row + column > HIGHEST:
             continue
+        some, scores = values[:, row, column].abs(), {}
         for step in range(COARSE, COARSEST):
             some = some[some > step / 2]
             if len(some) < LEAST:
                 break
-            if step >= least[row, column] and (2 * math.pi / step * some).cos().mean() > COMB:
-                best[row, column] = step  # multiples of 12 are multiples of 6, too: the last counts
-    return best
+            if step >= least[row, column]:
+                scores[step] = float((2 * math.pi / step * some).cos().mean())
+        good = [step for step, score in scores.items() if score > COMB]
+        if good:  # multiples of 12 are multiples of 6, too: of the last peak the top
+            peak = [step for step in good if step > 0.75 * good[-1]]
+            read[row, column] = max(peak, key=lambda step: scores[step])
+    return read
 
 
 def chroma_grid(planes: Tensor, table: Tensor, row: int, column: int) -> tuple[str, int, int]:

@@ -23,6 +23,7 @@ from gdp_lite.tiling import change_in_tiles
 
 LOOKED_AT = 1024  # pixels of the longer side, for an overlay: it is seen in the whole picture
 FILLED_AT = 256  # pixels of the longer side at which holes larger than a tile are filled at first
+MOST = 0.1  # share of a photo that a stamp or a line of text covers at most
 NOISE = 1 / 255  # display range: of what is kept around a hole
 # Pixels that a mask of what was found grows by: edges are blended, and a JPEG blurs their colour.
 EDGE = 2
@@ -86,7 +87,7 @@ def of_overlay(photo: Tensor) -> Finding:
     """
     shrink = max(-(-max(photo.shape[-2:]) // LOOKED_AT), 1)
     small = photo[..., ::shrink, ::shrink]  # no averages: they would blend a letter's edges away
-    mask, colour = find_overlay(small, grow=EDGE)
+    mask, colour = find_overlay(small, grow=EDGE, most=MOST, inside=True)
     if colour is None:
         none = Covered(torch.ones(1, 1).expand(photo.shape[-2:]), None)
         line = "no stamp or text of one colour"
