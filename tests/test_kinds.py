@@ -119,8 +119,8 @@ def test_tiles_of_whole_blocks_give_what_the_whole_gives():
 
 
 def test_a_coarse_file_is_seen_and_gets_nearer_to_the_scene():
-    x = from_uint8(np.asarray(picture()))
-    photo = read_photo(coded(picture(), 10))
+    face = Image.fromarray(data.astronaut()[60:188, 150:310])
+    x, photo = from_uint8(np.asarray(face)), read_photo(coded(face, 10))
     found = diagnose(photo.image, photo.iso, photo.coding)
     assert "jpeg" in found.seen
     assert "quality 10" in found.findings["jpeg"].line

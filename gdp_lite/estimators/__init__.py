@@ -22,6 +22,7 @@ from gdp_lite.estimators.noise import (
 from gdp_lite.estimators.noise_spectrum import NoiseSpectrum, estimate_noise_spectrum
 from gdp_lite.estimators.overlay import find_overlay
 from gdp_lite.estimators.softness import Softness, estimate_softness
+from gdp_lite.estimators.stamp import find_stamp
 
 __all__ = [
     "Coding",
@@ -44,5 +45,6 @@ __all__ = [
     "estimate_softness",
     "exposure_posterior",
     "find_overlay",
+    "find_stamp",
     "read_jpeg_tables",
 ]

@@ -8,7 +8,7 @@ from gdp_lite.image import check_photo
 
 
 def find_overlay(
-    y: Tensor, tolerance: float = 6 / 255, grow: int = 1, most: float = 0.6, inside: bool = False
+    y: Tensor, tolerance: float = 6 / 255, grow: int = 1
 ) -> tuple[Tensor, Tensor | None]:
     """Where one flat colour lies over a photo: text, a logo, a box.
 
@@ -24,8 +24,6 @@ def find_overlay(
     y : (1, 3, H, W), display range.
     tolerance : how much the colour may vary, display range; more for a poor JPEG.
     grow : pixels added all around, for blended edges.
-    most : share of the photo that it may cover.
-    inside : whether parts that reach the photo's border are left out, as backgrounds and skies do.
 
     Returns
     -------
@@ -55,15 +53,15 @@ def find_overlay(
         colour = y[:, codes == code].median(1).values
         distance = (y - colour.view(3, 1, 1)).abs().amax(0)
         near = distance <= tolerance
-        hit = _with_steps(near, distance, inside)
+        hit = _with_steps(near, distance)
         share, rare = hit.double().mean(), near.sum() / (distance <= 4 * tolerance).sum()
         score = float(rare * hit.sum() / near.sum())
-        if 5e-4 < float(share) < most and score > best:
+        if 5e-4 < float(share) < 0.6 and score > best:
             best, found = score, ((~_grow(hit, grow)).to(y), colour)
     return found
 
 
-def _with_steps(hit: Tensor, distance: Tensor, inside: bool) -> Tensor:
+def _with_steps(hit: Tensor, distance: Tensor) -> Tensor:
     """Of the connected parts of `hit` those that end in a step, nearly all around them."""
     from skimage.measure import label
 
@@ -74,8 +72,6 @@ def _with_steps(hit: Tensor, distance: Tensor, inside: bool) -> Tensor:
     steps = torch.bincount(reach[ring & (distance > 0.1)], minlength=len(count))
     area = torch.bincount(parts.long().flatten(), minlength=len(count))
     good = (steps > 0.8 * count) & (area >= 6)
-    if inside:
-        good[torch.cat([parts[0], parts[-1], parts[:, 0], parts[:, -1]]).long()] = False
     good[0] = False
     return good[parts.long()]
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from gdp_lite.colour import is_grey
 from gdp_lite.degradations import Degradation, Inpainting, Occlusion
-from gdp_lite.estimators import Estimate, find_overlay
+from gdp_lite.estimators import Estimate, find_stamp
 from gdp_lite.findings import Finding
 from gdp_lite.image import LUMA
 from gdp_lite.prior import Denoiser
@@ -23,7 +23,6 @@ from gdp_lite.tiling import change_in_tiles
 
 LOOKED_AT = 1024  # pixels of the longer side, for an overlay: it is seen in the whole picture
 FILLED_AT = 256  # pixels of the longer side at which holes larger than a tile are filled at first
-MOST = 0.1  # share of a photo that a stamp or a line of text covers at most
 NOISE = 1 / 255  # display range: of what is kept around a hole
 # Pixels that a mask of what was found grows by: edges are blended, and a JPEG blurs their colour.
 EDGE = 2
@@ -75,19 +74,20 @@ def of_mask(mask: Tensor) -> Finding:
 
 
 def of_overlay(photo: Tensor) -> Finding:
-    """Whether one flat colour lies over a photo: text, a stamp, a logo.
+    """Whether a line of text of one flat colour lies over a photo: a date, a name.
 
     Examples
     --------
-    >>> y = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
-    >>> y[..., 8:20, 8:20] = torch.tensor([1.0, 0.9, 0.2]).view(3, 1, 1)
+    >>> y = 0.3 * torch.rand(1, 3, 64, 64)
+    >>> for left in range(8, 48, 8):
+    ...     y[..., 40:52, left : left + 4] = torch.tensor([1.0, 0.6, 0.1]).view(3, 1, 1)
     >>> found = of_overlay(y)
-    >>> bool(found.detail.mask[14, 14] == 0), found.seen
+    >>> bool(found.detail.mask[46, 10] == 0), found.seen
     (True, False)
     """
     shrink = max(-(-max(photo.shape[-2:]) // LOOKED_AT), 1)
     small = photo[..., ::shrink, ::shrink]  # no averages: they would blend a letter's edges away
-    mask, colour = find_overlay(small, grow=EDGE, most=MOST, inside=True)
+    mask, colour = find_stamp(small, grow=EDGE)
     if colour is None:
         none = Covered(torch.ones(1, 1).expand(photo.shape[-2:]), None)
         line = "no stamp or text of one colour"
