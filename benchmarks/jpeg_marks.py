@@ -32,7 +32,7 @@ from gdp_lite.restoring import OVERLAP, TILE
 CAPTURES = Path.home() / ".cache" / "gdp-lite" / "captures"
 QUALITIES = (10, 20, 30, 50, 70, 90)
 SETTINGS = ((8, 0.25, 0.25), (5, 0.1, 0.25), (5, 0.1, 0.0), (5, 0.05, 0.0), (1, 0.05, 0.0))
-SIMPLE = {"non-local means": (0.2, 0.4, 0.8, 1.2), "total variation": (0.2, 0.4, 0.8, 1.6)}
+SIMPLE = {"non-local means": (0.1, 0.2, 0.4, 0.8), "total variation": (0.1, 0.2, 0.4, 0.8)}
 
 
 def coded(x, quality):

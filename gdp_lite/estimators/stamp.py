@@ -7,9 +7,9 @@ from torch.nn import functional
 from gdp_lite.image import check_photo
 
 LEVELS = 32  # of each channel, in the histogram of colours
-TRIED = 8  # colours, those that stand out most from their neighbours in the histogram
+TRIED = 16  # colours, those that stand out most from their neighbours in the histogram
 LEAST, MOST = 2e-4, 0.08  # share of the photo that the letters cover
-NEAR = 12 / 255  # display range: by how much a letter's colour may vary; a JPEG's, too
+NEAR = 16 / 255  # display range: by how much a letter's colour may vary; a JPEG's, too
 STEP = 0.12  # display range: by how much a letter stands out from what is around it
 PARTS = 4  # letters at least
 ROOM = 0.2  # share of the photo that the line's box takes at most
@@ -56,9 +56,13 @@ def find_stamp(y: Tensor, grow: int = 2) -> tuple[Tensor, Tensor | None]:
     peak = (
         (close / around.clamp(min=1)).flatten() * ((share > LEAST) & (share < MOST)) * counts**0.2
     )
-    for code in peak.argsort(descending=True)[:TRIED]:
-        if not peak[code] > 0 or counts[code] < 4:
+    peak = peak.view(LEVELS, LEVELS, LEVELS)
+    for _ in range(TRIED):
+        code = int(peak.argmax())
+        if not peak.flatten()[code] > 0 or counts[code] < 4:
             break
+        place = (code // LEVELS**2, code // LEVELS % LEVELS, code % LEVELS)
+        peak[tuple(slice(max(n - 3, 0), n + 4) for n in place)] = 0  # its like are not tried again
         colour = y[:, codes == code].median(1).values
         letters = _letters(y, colour)
         if letters is not None:
