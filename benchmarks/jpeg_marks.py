@@ -131,10 +131,11 @@ def main():
             more = np.array(scores) - file
             (db, db_error), (haar, haar_error) = (mean_and_error(more[:, n]) for n in (0, 1))
             row = {"quality": quality, "method": way, "photos": len(more)}
-            row |= {"file_psnr": file[:, 0].mean(), "file_haarpsi": file[:, 1].mean()}
-            row |= {"gain_db": db, "error_db": db_error, "worst_db": more[:, 0].min()}
+            row |= {"file_psnr": float(file[:, 0].mean())}
+            row |= {"file_haarpsi": float(file[:, 1].mean())}
+            row |= {"gain_db": db, "error_db": db_error, "worst_db": float(more[:, 0].min())}
             row |= {"gain_haarpsi": haar, "error_haarpsi": haar_error}
-            rows.append(row | {"worst_haarpsi": more[:, 1].min()})
+            rows.append(row | {"worst_haarpsi": float(more[:, 1].min())})
             show(rows[-1])
     save_results("jpeg_marks", rows)
 

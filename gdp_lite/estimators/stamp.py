@@ -95,5 +95,9 @@ def _letters(y: Tensor, colour: Tensor) -> Tensor | None:
     if not LEAST < float(hit.float().mean()) < MOST:
         return None
     rows, columns = (torch.where(hit.any(axis))[0] for axis in (1, 0))
-    box = int(rows[-1] - rows[0] + 1) * int(columns[-1] - columns[0] + 1)
-    return hit if box < ROOM * hit.numel() else None
+    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    if float(torch.ones_like(near)[box].sum()) >= ROOM * hit.numel():
+        return None
+    letters = torch.zeros_like(near)
+    letters[box] = near[box]  # dots, too, which are too small to be sure of
+    return letters
