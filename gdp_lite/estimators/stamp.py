@@ -13,6 +13,7 @@ NEAR = 16 / 255  # display range: by how much a letter's colour may vary; a JPEG
 STEP = 0.12  # display range: by how much a letter stands out from what is around it
 PARTS = 4  # letters at least
 ROOM = 0.2  # share of the photo that the line's box takes at most
+LINES = 2.5  # letters' heights that all of them take at most, across the line
 SCORE = 0.7  # share of a colour's pixels that lie in letters
 
 
@@ -98,6 +99,20 @@ def _letters(y: Tensor, colour: Tensor) -> Tensor | None:
     box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
     if float(torch.ones_like(near)[box].sum()) >= ROOM * hit.numel():
         return None
+    if not any(_in_a_line(parts, good, axis) for axis in (0, 1)):
+        return None
     letters = torch.zeros_like(near)
     letters[box] = near[box]  # dots, too, which are too small to be sure of
     return letters
+
+
+def _in_a_line(parts: Tensor, good: Tensor, axis: int) -> bool:
+    """Whether several parts are about as tall as the tallest, and all lie in a line or two."""
+    from scipy.ndimage import find_objects
+
+    places = find_objects(parts.cpu().numpy())
+    spans = [places[n - 1][axis] for n in torch.where(good)[0].tolist()]
+    heights = [span.stop - span.start for span in spans]
+    tallest = max(heights)
+    room = max(span.stop for span in spans) - min(span.start for span in spans)
+    return room <= LINES * tallest and sum(2 * h >= tallest for h in heights) >= PARTS
