@@ -7,11 +7,12 @@ scenes, with their manifest for truth. A person is said to see: light, from 0.7 
 from a gain that is off by 0.18 in its logarithm; softness, from 1 pixel of blur, root mean square,
 of lens, defocus and motion together; noise, from 2 of 255 in luma (none in the captures without
 noise); a JPEG, up to quality 40; every stamp. What captures lack is added to them: two stops less
-and one and a half more light, contrast squeezed to 0.4, gains of 1.3 and 0.75 for red and blue, a second JPEG of quality 20 to 80
-(read from the file, and from the pixels alone), a date or a name in one colour. For softness "told"
-counts, as it is undone when asked only. `found` counts the cases found among `wrong`, `false` those
-found among `right`; recall = found / wrong, precision = found / (found + false), as rare as the
-faults are here. Stamps also on 40 good photos of train/photos and val.
+and one and a half more light, contrast squeezed to 0.4, gains of 1.3 and 0.75 for red and blue, a
+second JPEG of quality 20 to 80 (read from the file, and from the pixels alone), a date or a name in
+one colour. For softness "told" counts, as it is undone when asked only. `found` counts the cases
+found among `wrong`, `false` those found among `right`; recall = found / wrong, precision = found /
+(found + false), as rare as the faults are here. Stamps also on 40 good photos of train/photos and
+val.
 Writes gdp_lite/book/results/diagnosis.csv. About 4 minutes.
 """
 
