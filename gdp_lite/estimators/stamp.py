@@ -6,6 +6,8 @@ from torch.nn import functional
 
 from gdp_lite.image import check_photo
 
+# All by hand, on stamps drawn over seven of the development scenes; benchmarks/diagnosis.py counts
+# what is found and what is found in vain, and has them at two heights and in two colours.
 LEVELS = 32  # of each channel, in the histogram of colours
 TRIED = 16  # colours, those that stand out most from their neighbours in the histogram
 LEAST, MOST = 2e-4, 0.08  # share of the photo that the letters cover

@@ -101,7 +101,7 @@ def of_overlay(photo: Tensor) -> Finding:
     return Finding("overlay", Estimate(share, math.inf), "share", PROBABLE, line, covered)
 
 
-# How often what `find_overlay` finds is one: benchmarks/diagnosis.py.
+# How often what `find_stamp` finds is one: a guess, as it is undone when asked only.
 PROBABLE = 0.7
 
 
