@@ -22,8 +22,8 @@ from gdp_lite.sampler import restore
 from gdp_lite.tiling import change_in_tiles
 
 LOWEST = 3  # along each axis: frequencies whose luma steps say how coarse a JPEG is
-# From that mean step on (quality 40 of libjpeg's tables) blocks and ringing are seen at 100%, by eye
-# on four captures of the development scenes; HaarPSI is then below 0.93 on half of the scenes
+# From that mean step on (quality 40 of libjpeg's tables) blocks and ringing are seen at 100%: by
+# eye, on four captures of the development scenes; HaarPSI is then below 0.93 on half of the scenes
 # (benchmarks/jpeg_marks.py). The steepness in its logarithm leaves quality 50 alone.
 STEP_SEEN, STEP_SLOPE = 16.0, 0.07
 
