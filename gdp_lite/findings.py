@@ -23,7 +23,7 @@ SEEN = 0.5  # from this probability on a finding is acted upon
 # Softness is told, and undone when a person asks: `estimate_softness` is never as sure as this. On
 # captures that it calls soft, deblurring was nearer to the sharp picture in 2 of 5 only
 # (benchmarks/soft_calls.py), as the phone had sharpened them already. So is an overlay, which may
-# be a part of the scene: an earlier version saw one in 1 of 39 good photos.
+# be a part of the scene: of 40 good photos one seems to have some (benchmarks/diagnosis.py).
 ASKED = {"softness": 0.99, "overlay": 0.99}
 # Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: few good
 # photos seem to have one (benchmarks/casts.py). Steepness: by eye.
