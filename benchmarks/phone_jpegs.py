@@ -56,6 +56,7 @@ from gdp_lite.estimators import (
     find_overlay,
 )
 from gdp_lite.image import from_uint8, to_uint8
+from gdp_lite.policy import POLICY
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
@@ -300,7 +301,7 @@ def ways(x, number, prior, settings):
         model = camera(phi, code, left_out)
         images[f"without {left_out}"] = ours(y, model, prior, number, strength)
     known = camera(phi, code)
-    start = known.start_sigma / phi["gain"]
+    start = POLICY["general"].start_sigma / phi["gain"]
     images["known, higher start"] = ours(y, known, prior, number, strength, start)
     for name, told, which, grey_world in (
         ("classical", found, "found", False),

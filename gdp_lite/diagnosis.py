@@ -1,7 +1,8 @@
 """What is wrong with a photo: for each kind of degradation its Phi, and whether a person sees it.
 
 Every finding comes from an estimator of its own (`gdp_lite.estimators`). Together they say which
-F_Phi made the photo: light and colour first, then the lens, then the noise, as in a camera.
+F_Phi made the photo: light and colour first, then the lens, the noise, what was laid over the
+picture, and the file, as in a camera.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -28,6 +29,7 @@ from gdp_lite.estimators import (
     estimate_noise_spectrum,
     estimate_softness,
 )
+from gdp_lite.estimators.coding import Coding
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.findings import (
     KINDS,
@@ -40,6 +42,8 @@ from gdp_lite.findings import (
     small,
 )
 from gdp_lite.image import check_photo
+from gdp_lite.kinds.covered import of_mask, of_overlay
+from gdp_lite.kinds.jpeg import degradation_of, of_coding
 
 __all__ = ["KINDS", "SEEN", "Diagnosis", "Finding", "diagnose", "told"]
 
@@ -68,7 +72,8 @@ class Diagnosis:
     def chosen(self, only: Collection[str] | None, skip: Collection[str]) -> list[str]:
         """The kinds to undo: those of `only`, where given, or `seen`, without those of `skip`."""
         only = self.seen if only is None else only
-        return [kind for kind in KINDS if kind in only and kind not in skip]
+        here = [kind for kind in KINDS if kind in self.findings]
+        return [kind for kind in here if kind in only and kind not in skip]
 
     @property
     def lines(self) -> list[str]:
@@ -77,20 +82,26 @@ class Diagnosis:
 
     def degradation(self, kinds: Iterable[str] | None = None) -> Degradation | None:
         """F_Phi of the kinds that are seen, or of those named, in capture order; None of none."""
-        kinds = self.seen if kinds is None else kinds
+        kinds = [k for k in (self.seen if kinds is None else kinds) if k in self.findings]
+        detail = {kind: self.findings[kind].detail for kind in kinds}
+        sigma = float(detail["noise"].rms) if "noise" in detail else 0.0
         stages: list[Degradation] = []
-        noise: NoiseSpectrum = self.findings["noise"].detail
-        sigma = float(noise.rms) if "noise" in kinds else 0.0
-        if "light" in kinds:
-            stages.append(self.findings["light"].detail.degradation)
-        if "colour" in kinds:
-            stages.append(LinearLight(ColourCast(self.findings["colour"].detail.tolist())))
-        if "softness" in kinds:
-            blur = softness_degradation(self.findings["softness"].detail, sigma)
-            if blur is not None:
-                stages.append(blur)
-        if "noise" in kinds and "softness" not in kinds:  # the blur's sigma has it already
+        if "light" in detail:
+            stages.append(detail["light"].degradation)
+        if "colour" in detail:
+            stages.append(LinearLight(ColourCast(detail["colour"].tolist())))
+        blur = softness_degradation(detail["softness"], sigma) if "softness" in detail else None
+        late = [detail[kind].degradation() for kind in ("missing", "overlay") if kind in detail]
+        if detail.get("jpeg") is not None:
+            late.append(degradation_of(detail["jpeg"]))
+        if blur is not None:  # its sigma has the noise already
+            sigma, blur.sigma = blur.sigma, 0.0 if late else blur.sigma
+            stages.append(blur)
+        elif "noise" in detail and not late:
             stages.append(GaussianNoise(sigma, coded=True))
+        if late:  # noise was there before the file, which is the last
+            late[-1].sigma = sigma
+        stages += late
         return Compose(*stages).requires_grad_(False) if stages else None
 
 
@@ -109,13 +120,15 @@ def known_kinds(kinds: Iterable[str]) -> list[str]:
     return kinds
 
 
-def diagnose(photo: Tensor, iso: float | None = None) -> Diagnosis:
+def diagnose(photo: Tensor, iso: float | None = None, coding: Coding | None = None) -> Diagnosis:
     """What is wrong with a photo.
 
     Parameters
     ----------
     photo : (1, 3, H, W), display range; of 12 megapixels it takes some seconds.
     iso : the sensitivity that its file states, see `Photo.iso`.
+    coding : how its file is coded, see `Photo.coding`; without, an earlier JPEG may still be found
+        in the pixels.
 
     Returns
     -------
@@ -130,7 +143,7 @@ def diagnose(photo: Tensor, iso: float | None = None) -> Diagnosis:
     >>> dark = 0.15 * torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     >>> found = diagnose(dark)
     >>> list(found.findings)
-    ['light', 'colour', 'softness', 'noise']
+    ['light', 'colour', 'softness', 'noise', 'overlay', 'jpeg']
     """
     check_photo(photo)
     if len(photo) != 1:
@@ -148,6 +161,8 @@ def diagnose(photo: Tensor, iso: float | None = None) -> Diagnosis:
             of_colour(photo, level),
             of_softness(soft.result()),
             of_noise(noise, gain),
+            of_overlay(photo),
+            of_coding(photo, coding),
         ]
     return Diagnosis({finding.kind: finding for finding in findings})
 
@@ -157,6 +172,7 @@ def told(
     noise: float | None = None,
     blur: float | None = None,
     exposure: float | None = None,
+    mask: Tensor | None = None,
 ) -> Diagnosis:
     """The diagnosis with what a person knows better.
 
@@ -165,6 +181,7 @@ def told(
     noise : standard deviation of its luma, of 255; the octaves keep their shares.
     blur : width of a Gaussian, pixels.
     exposure : stops to brighten by.
+    mask : (H, W), 1 where the photo is to be kept, 0 where it is missing.
 
     Returns
     -------
@@ -198,4 +215,6 @@ def told(
         line, seen = f"{exposure:+g} stops, as told", float(exposure != 0)
         light = Light(ToneMap(-exposure).requires_grad_(False), seen, "told", stops, {})
         findings["light"] = Finding("light", stops, "stops", seen, line, light)
-    return Diagnosis(findings)
+    if mask is not None:
+        findings["missing"] = of_mask(mask)
+    return Diagnosis({kind: findings[kind] for kind in KINDS if kind in findings})

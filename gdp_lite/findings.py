@@ -16,12 +16,15 @@ from gdp_lite.estimators import Estimate, Light, NoiseSpectrum, Softness, cast_p
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import srgb_to_linear
 
-KINDS = ("light", "colour", "softness", "noise")  # in capture order
+# In capture order. Those after the noise have modules of their own in `gdp_lite.kinds`; parts are
+# missing where a person's mask says so.
+KINDS = ("light", "colour", "softness", "noise", "missing", "overlay", "jpeg")
 SEEN = 0.5  # from this probability on a finding is acted upon
 # Softness is told, and undone when a person asks: `estimate_softness` is never as sure as this. On
 # captures that it calls soft, deblurring was nearer to the sharp picture in 2 of 5 only
-# (benchmarks/soft_calls.py), as the phone had sharpened them already.
-ASKED = {"softness": 0.99}
+# (benchmarks/soft_calls.py), as the phone had sharpened them already. So is an overlay, which may
+# be a part of the scene: of 40 good photos one seems to have some (benchmarks/diagnosis.py).
+ASKED = {"softness": 0.99, "overlay": 0.99}
 # Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: few good
 # photos seem to have one (benchmarks/casts.py). Steepness: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
@@ -38,7 +41,7 @@ class Finding:
     ----------
     kind : of `KINDS`.
     estimate : its strength; ``std``: the uncertainty.
-    unit : of the estimate: "stops", "log gain", "pixels", "of 255".
+    unit : of the estimate: "stops", "log gain", "pixels", "of 255", "share".
     visible : the probability that a person would see it.
     line : in plain words.
     detail : what the estimator returned, with all of Phi.
@@ -65,6 +68,8 @@ class Finding:
             return {name: getattr(self.detail, name) for name in kept}
         if isinstance(self.detail, NoiseSpectrum):
             return {"bands": self.detail.bands.tolist(), "present": self.detail.present}
+        if not isinstance(self.detail, Tensor):
+            return {} if self.detail is None else self.detail.numbers()
         return {"gains": self.detail.tolist()}
 
 
@@ -82,7 +87,7 @@ def of_colour(photo: Tensor, noise: float) -> Finding:
     """A cast, of the photo made small, where its noise is less; detail: its gains, (3,)."""
     little = small(photo)
     if is_grey(little, NEARLY):  # no colour, no cast: what the prior alone would say tints it
-        line = "no colour in which a cast could be seen"
+        line = "black and white: no colour in which a cast could be seen"
         return Finding("colour", Estimate(0.0, math.inf), "log gain", 0.0, line, torch.ones(3))
     sigma = noise * little.shape[-1] / photo.shape[-1]
     gains = cast_posterior(srgb_to_linear(little), linear=True, sigma=sigma)

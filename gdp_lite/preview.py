@@ -17,16 +17,18 @@ from gdp_lite.auto import MAX_PIXELS, loaded
 from gdp_lite.colour import keep_colour
 from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, known_kinds, told
 from gdp_lite.image import to_uint8
-from gdp_lite.photos import check_output, read_photo, save_bytes
+from gdp_lite.kinds.covered import uncovered
+from gdp_lite.kinds.jpeg import decoded, whole_blocks
+from gdp_lite.photos import check_output, read_mask, read_photo, save_bytes
 from gdp_lite.prior import Denoiser
-from gdp_lite.restoring import OVERLAP, TILE, cleaned, needs_prior, relit
+from gdp_lite.restoring import OVERLAP, TILE, cleaned, needs_prior, passes, relit
 from gdp_lite.tasks import pick_device
 from gdp_lite.tiling import fitted_tiles
 
 SIDE = 256  # pixels of a part
 MARGIN = 4  # around the parts in the picture
 CELL = 16  # squares in which noise is measured
-NAMES = ("the noisiest part", "the sharpest part", "the middle")
+NAMES = ("the noisiest part", "the sharpest part", "the middle (or most of what is covered)")
 
 
 class Preview(NamedTuple):
@@ -55,6 +57,7 @@ def preview_photo(
     noise: float | None = None,
     blur: float | None = None,
     exposure: float | None = None,
+    mask: str | Path | None = None,
     strength: float = 1.0,
     seed: int = 0,
     overwrite: bool = False,
@@ -86,10 +89,12 @@ def preview_photo(
     check_output(output, path, overwrite)
     place = pick_device(device)
     y = photo.image
+    told_mask = None if mask is None else read_mask(mask, photo)
     with ThreadPoolExecutor(1) as beside:  # loading takes one core some seconds, and so does this
-        may_need = {"noise", "softness"} & (set(KINDS if only is None else only) - set(skip))
-        loading = beside.submit(loaded, prior, place) if may_need else None
-        diagnosis = told(diagnose(y, photo.iso), noise, blur, exposure)
+        asked = set(KINDS if only is None else only) - set(skip)
+        loading = beside.submit(loaded, prior, place) if asked - {"light", "colour"} else None
+        diagnosis = diagnose(y, photo.iso, photo.coding)
+        diagnosis = told(diagnosis, noise, blur, exposure, told_mask)
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
@@ -134,18 +139,14 @@ def looked_at(
     """Three parts of a photo as they are and as restored; parameters as in `restore_image`."""
     began = time.monotonic()
     z, gain = relit(y, diagnosis, kinds)
-    places = parts_of(y, gain)
+    places = parts_of(y, gain, passes(diagnosis, kinds)[2])
     before = [cut(y, corner) for corner in places]
     after = [cut(z, corner).clamp(0, 1) for corner in places]
     seconds = time.monotonic() - began
     if prior is not None and needs_prior(diagnosis, kinds):
         began = time.monotonic()
-        made: dict[tuple[int, int], Tensor] = {}
-        for corner in places:  # in a small photo some are the same
-            if corner not in made:
-                part, grown = cut(z, corner), cut(gain, corner)
-                made[corner] = _restored(part, grown, diagnosis, prior, kinds, strength, seed)
-        after = [made[corner] for corner in places]
+        made = _restored(y, list(dict.fromkeys(places)), diagnosis, prior, kinds, strength, seed)
+        after = [made[corner] for corner in places]  # in a small photo some are the same
         seen = sum(part.shape[-2] * part.shape[-1] for part in made.values())
         tiles = fitted_tiles(y.shape[-2], y.shape[-1], TILE, OVERLAP)
         whole = sum(weight.numel() for _, weight in tiles)
@@ -154,22 +155,42 @@ def looked_at(
 
 
 def _restored(
-    z: Tensor,
-    gain: Tensor,
+    y: Tensor,
+    places: list[tuple[int, int]],
     diagnosis: Diagnosis,
     prior: Denoiser,
     kinds: list[str],
     strength: float,
     seed: int,
-) -> Tensor:
-    x = cleaned(z, gain, diagnosis, prior, kinds, strength, seed)
-    return keep_colour(x, z.clamp(0, 1))
+) -> dict[tuple[int, int], Tensor]:
+    """What `restore_image` does, on parts of the photo in the light of the whole."""
+    coded, clean, mask = passes(diagnosis, kinds)
+    x, how = y, (strength, seed)
+    if coded is not None:
+        x = y.clone()
+        for top, left in places:
+            place = (..., slice(top, top + SIDE), slice(left, left + SIDE))
+            wide, offset, inner = whole_blocks(place, y.shape[-2:], coded)
+            there = coded._replace(offset=offset)
+            x[place] = decoded(y[wide], there, prior, TILE, OVERLAP, *how)[inner]
+    z, gain = relit(x, diagnosis, kinds)
+    after = {}
+    for corner in places:
+        part = cut(z, corner).clamp(0, 1)
+        if clean:
+            x = cleaned(cut(z, corner), cut(gain, corner), diagnosis, prior, kinds, *how)
+            part = keep_colour(x, part)
+        if mask is not None:
+            part = uncovered(part, cut(mask, corner), prior, TILE, OVERLAP, *how)
+        after[corner] = part
+    return after
 
 
-def parts_of(y: Tensor, gain: Tensor) -> list[tuple[int, int]]:
+def parts_of(y: Tensor, gain: Tensor, mask: Tensor | None = None) -> list[tuple[int, int]]:
     """(top, left) of the noisiest, the sharpest and the middle part; different ones, if possible.
 
-    gain : (1, 1, H, W), by how much restoring the light makes noise grow.
+    gain : (1, 1, H, W), by how much restoring the light makes noise grow. mask : (H, W), 0 where
+    the photo is covered; the part with most of that takes the place of the middle.
     """
     height, width = y.shape[-2:]
     corners = [(top, left) for top in _starts(height) for left in _starts(width)]
@@ -177,6 +198,8 @@ def parts_of(y: Tensor, gain: Tensor) -> list[tuple[int, int]]:
         corner: _scores(cut(y, corner), float(cut(gain, corner).mean())) for corner in corners
     }
     middle = (max((height - SIDE) // 2, 0), max((width - SIDE) // 2, 0))
+    if mask is not None:
+        middle = min(corners, key=lambda corner: float(cut(mask, corner).mean()))
     chosen: list[tuple[int, int]] = []
     for which in (0, 1):
         apart = [c for c in corners if all(_apart(c, d) for d in (middle, *chosen))]

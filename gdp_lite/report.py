@@ -13,7 +13,7 @@ from gdp_lite.diagnosis import Diagnosis
 from gdp_lite.prior import BUNDLED
 
 WEIGHTS = (".safetensors", ".bin", ".json")  # what `load_prior` reads of a folder
-SETTINGS = ("noise", "blur", "exposure", "strength", "seed", "strip", "prior", "device")
+SETTINGS = (*("noise", "blur", "exposure", "mask", "strength", "seed", "strip", "prior", "device"),)
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Report:
     done : the kinds that were undone; none where the file was copied bit for bit.
     change : root mean square of what changed, of 255.
     notes : one line about everything of the file that could not be kept.
-    settings : noise, blur, exposure, strength, seed, strip, prior, device, and kinds, which were to
-        be undone: with them `restore_photo` repeats it.
+    settings : noise, blur, exposure, mask (its file), strength, seed, strip, prior, device, and
+        kinds, which were to be undone: with them `restore_photo` repeats it.
     versions : of the package, the prior (a checksum of its weights), torch, Python and the machine,
         on which it is the same bit for bit.
     seconds : of the whole.

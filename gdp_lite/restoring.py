@@ -1,4 +1,4 @@
-"""One photo from its findings to its restoration: light, coarse noise, then tile by tile the rest.
+"""One photo from its findings to its restoration: the file's marks, light, noise, what is covered.
 
 What `restore` does with one F_Phi on one picture is done here on a photo of any size, with memory
 for a few copies of it and calls of the network only where they pay. Light and colour are invertible
@@ -19,7 +19,10 @@ from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import SMALL, denoise_coarse, denoise_fine
 from gdp_lite.diagnosis import SEEN, Diagnosis
 from gdp_lite.estimators import NoiseSpectrum
+from gdp_lite.estimators.coding import Coding
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
+from gdp_lite.kinds.covered import uncovered
+from gdp_lite.kinds.jpeg import decoded
 from gdp_lite.overshoot import limit_overshoot
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore
@@ -76,19 +79,50 @@ def restore_image(
     True
     """
     kinds = diagnosis.seen if kinds is None else kinds
-    if prior is None and needs_prior(diagnosis, kinds):
-        raise ValueError("noise and softness need a prior")
-    z, gain = relit(y, diagnosis, kinds)
     if prior is None or not needs_prior(diagnosis, kinds):
+        if needs_prior(diagnosis, kinds):
+            raise ValueError("what is to be undone needs a prior")
+        z, _ = relit(y, diagnosis, kinds)
         return y if z is y else z.clamp_(0, 1)
-    x = cleaned(z, gain, diagnosis, prior, kinds, strength, seed, progress)
-    return keep_colour(x, z.clamp_(0, 1) if z is not y else y)
+    coded, clean, mask = passes(diagnosis, kinds)
+    count, done = (coded is not None) + clean + (mask is not None), 0
+
+    def advanced(number: int, tiles: int) -> None:  # every pass has the same tiles
+        if progress is not None:
+            progress(done * tiles + number, count * tiles)
+
+    x, how = y, (strength, seed, advanced)
+    if coded is not None:
+        x, done = decoded(x, coded, prior, TILE, OVERLAP, *how), 1
+    z, gain = relit(x, diagnosis, kinds)
+    lit = z is not x
+    if clean:
+        x = cleaned(z, gain, diagnosis, prior, kinds, *how)
+        x, done = keep_colour(x, z.clamp_(0, 1) if lit else z), done + 1
+    elif lit:
+        x = z.clamp_(0, 1)
+    return x if mask is None else uncovered(x, mask, prior, TILE, OVERLAP, *how)
 
 
 def needs_prior(diagnosis: Diagnosis, kinds: list[str]) -> bool:
     """Whether a network is called to undo these kinds."""
-    soft = "softness" in kinds and softness_degradation(diagnosis.findings["softness"].detail)
-    return "noise" in kinds or soft not in (False, None)
+    coded, clean, mask = passes(diagnosis, kinds)
+    return coded is not None or clean or mask is not None
+
+
+def passes(diagnosis: Diagnosis, kinds: list[str]) -> tuple[Coding | None, bool, Tensor | None]:
+    """What the network undoes: a coding; whether noise or softness; the mask of what is covered.
+
+    Tile by tile, in this order: a file's marks were made last, and what is covered is filled with
+    what is around it, once that is clean.
+    """
+    detail = {kind: f.detail for kind, f in diagnosis.findings.items() if kind in kinds}
+    soft = "softness" in detail and softness_degradation(detail["softness"]) is not None
+    covered = [detail[kind].mask for kind in ("missing", "overlay") if kind in detail]
+    mask = torch.stack(covered).amin(0) if covered else None
+    if mask is not None and bool(mask.all()):
+        mask = None
+    return detail.get("jpeg"), "noise" in detail or soft, mask
 
 
 def cleaned(

@@ -234,7 +234,10 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"only": ["blur"]}, "unknown kind 'blur'; there are light, colour, softness, noise"),
+        (
+            {"only": ["blur"]},
+            "unknown kind 'blur'; there are light, colour, softness, noise, missing, overlay, jpeg",
+        ),
         ({"skip": ["x"]}, "unknown kind 'x'"),
         ({"device": "cuda:99"}, "'cuda:99' is not available here"),
         ({"output": "out.gif"}, "must end in one of"),
@@ -615,7 +618,10 @@ def test_diagnose_prints_and_writes_nothing(folder, capsys):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("photo.jpg --only blur", "--only: knows light, colour, softness, noise, not 'blur'"),
+        (
+            "photo.jpg --only blur",
+            "--only: knows light, colour, softness, noise, missing, overlay, jpeg, not 'blur'",
+        ),
         ("photo.jpg --exposure 9", "--exposure: must be a number from -5 to 5"),
         ("photo.jpg --mask m.png", "--mask goes with --task"),
         ("photo.jpg --steps 3", "--steps goes with --task"),

@@ -90,7 +90,7 @@ def test_a_prior_is_asked_for_where_it_is_needed(noisy, found):
     assert needs_prior(told(found, blur=1.0), ["softness"])
     assert not needs_prior(told(found, blur=0.3), ["softness"])
     assert not needs_prior(found, ["light", "colour"])
-    with pytest.raises(ValueError, match="need a prior"):
+    with pytest.raises(ValueError, match="needs a prior"):
         restore_image(noisy, found, None, ["noise"])
 
 

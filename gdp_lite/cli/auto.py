@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import json
 import warnings
 from pathlib import Path
@@ -11,13 +12,13 @@ from gdp_lite.cli.talk import Progress, say
 from gdp_lite.cli.task import restore_task
 
 # What belongs to one way of restoring alone: to --task, to restoring without it.
-OF_TASKS = ("mask", "steps", "factor")
+OF_TASKS = ("steps", "factor")
 OF_AUTO = ("only", "skip", "exposure", "preview", "report", "again")
-OF_PHOTOS = ("only", "skip", "noise", "blur", "exposure", "strip", "prior", "preview")
+OF_PHOTOS = ("only", "skip", "noise", "blur", "exposure", "mask", "strip", "prior", "preview")
 
 
 def run_diagnose(args: argparse.Namespace) -> int:
-    """Print what is wrong with a photo; nothing is written."""
+    """Print what is wrong with a photo; nothing is written but the mask that is asked for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' remarks are not for the user of a command
         from gdp_lite.auto import MAX_PIXELS
@@ -26,7 +27,9 @@ def run_diagnose(args: argparse.Namespace) -> int:
         from gdp_lite.report import findings_of
 
         photo = read_photo(args.photo, MAX_PIXELS)
-        diagnosis = diagnose(photo.image, photo.iso)
+        diagnosis = diagnose(photo.image, photo.iso, photo.coding)
+        if args.mask is not None:
+            _write_mask(args, diagnosis.findings["overlay"].detail)
     found = findings_of(diagnosis)
     with contextlib.suppress(OSError):
         if args.json:
@@ -40,6 +43,22 @@ def run_diagnose(args: argparse.Namespace) -> int:
         if any(f.visible >= SEEN and not f.seen for f in diagnosis.findings.values()):
             print("+ is undone by `restore --only KIND`, which may make it worse: compare")
     return 0
+
+
+def _write_mask(args: argparse.Namespace, overlay: Any) -> None:
+    """What was found to lie over the photo as a mask for `restore --mask`, to look at and edit."""
+    from PIL import Image
+
+    from gdp_lite.photos import check_output, save_bytes
+
+    check_output(args.mask, args.photo, args.overwrite)
+    if overlay.colour is None:
+        say(f"nothing lies over the photo: {args.mask} is not written")
+        return
+    file = io.BytesIO()
+    Image.fromarray((255 * (1 - overlay.mask)).byte().numpy()).save(file, "PNG")
+    save_bytes(args.mask, file.getvalue())
+    say(f"{args.mask}: white where something may lie over the photo; edit it, then restore --mask")
 
 
 def run_restore(args: argparse.Namespace) -> int:
@@ -73,6 +92,8 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError(f"{wrong[0]} is for restoring without --task")
     if args.again is not None and (wrong := given(OF_PHOTOS)):
         raise ValueError(f"{wrong[0]} is in the report already: --from repeats it as it was")
+    if args.task is None and args.mask is None and "missing" in args.only:
+        raise ValueError("--only missing needs --mask: a picture, white where parts are missing")
     if args.task is not None and args.output is None:
         raise ValueError("--task needs -o: the file to write")
     if args.task is not None and args.blur is not None and args.blur < 0.1:
@@ -86,7 +107,8 @@ def check(args: argparse.Namespace) -> None:
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `restore_photo`."""
-    names = ("skip", "noise", "blur", "exposure", "strength", "seed", "strip", "prior", "device")
+    names = ["skip", "noise", "blur", "exposure", "mask", "strength", "seed", "strip", "prior"]
+    names.append("device")
     return {"only": args.only or None, **{name: getattr(args, name) for name in names}}
 
 
@@ -110,6 +132,8 @@ def _folder(args: argparse.Namespace) -> int:
 
     if args.output is None or args.output == "-":
         raise ValueError(f"{args.photo} is a folder: -o says the folder to write to")
+    if args.mask is not None:
+        raise ValueError(f"{args.photo} is a folder: --mask is for a single photo")
     quiet = args.quiet
     rows = restore_folder(
         args.photo,

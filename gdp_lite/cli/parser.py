@@ -7,7 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NoReturn
 
-KINDS = ("light", "colour", "softness", "noise")  # as in `diagnosis`, which is slow to import
+# As in `diagnosis`, which is slow to import.
+KINDS = ("light", "colour", "softness", "noise", "missing", "overlay", "jpeg")
 TASKS = {
     "denoise": "remove sensor noise; its level is estimated unless --noise is given",
     "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",
@@ -46,7 +47,7 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         "  python -m gdp_lite restore night.jpg --preview\n"
         "  python -m gdp_lite restore night.jpg -o clean.jpg --skip light\n"
         "  python -m gdp_lite restore holiday/ -o better/\n"
-        "  python -m gdp_lite restore old.jpg -o whole.jpg --task inpaint --mask scratches.png\n\n"
+        "  python -m gdp_lite restore old.jpg --mask scratches.png\n\n"
         "Width, height, orientation, EXIF and colour profile are kept. Restoring invents\n"
         "plausible detail; it does not recover what was not recorded. A folder is gone on with\n"
         "where it was stopped: what is there and whole is skipped, unless --overwrite.",
@@ -67,7 +68,10 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     )
     restore.add_argument("--skip", type=_kinds, default=[], help="leave these as they are")
     restore.add_argument("--task", choices=TASKS, help="do one task and nothing else")
-    restore.add_argument("--mask", help="inpaint: picture of the photo's size, white = replace")
+    restore.add_argument(
+        "--mask",
+        help="picture of the photo's size, white where parts are missing: they are invented",
+    )
     restore.add_argument(
         "--strength",
         type=_number(0.01, 100),
@@ -129,6 +133,10 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     diagnose = commands.add_parser("diagnose", help="say what is wrong with a photo")
     diagnose.add_argument("photo", help="JPEG, PNG, WebP, TIFF; - for standard input")
     diagnose.add_argument("--json", action="store_true", help="as numbers, for other programs")
+    diagnose.add_argument(
+        "--mask", help="write this PNG, white where text or a stamp may lie, for restore --mask"
+    )
+    diagnose.add_argument("--overwrite", action="store_true", help="replace an existing file")
     diagnose.set_defaults(run=_run("run_diagnose"))
 
     serve = commands.add_parser(

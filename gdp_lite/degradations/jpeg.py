@@ -47,10 +47,12 @@ class JPEG(Degradation):
     rounding : "straight-through" rounds for real, with the gradient of no rounding; "smooth"
         quantises by v - sin(2 pi v) / (2 pi), with its true gradient; "none" loses only chroma.
     sigma : noise that was there before encoding, display range.
+    offset : (rows, columns) of the first block, 16 pixels along an axis with halved chroma, that
+        lie before the image: of a crop, or where a file was turned upright.
 
     Raises
     ------
-    ValueError : for tables, subsampling or rounding that are none of these.
+    ValueError : for tables, subsampling, rounding or an offset that are none of these.
 
     Examples
     --------
@@ -69,6 +71,7 @@ class JPEG(Degradation):
         subsampling: str = "4:2:0",
         rounding: str = "straight-through",
         sigma: float = 0.0,
+        offset: tuple[int, int] = (0, 0),
     ):
         super().__init__(sigma)
         if subsampling not in SAMPLING:
@@ -76,6 +79,9 @@ class JPEG(Degradation):
         if rounding not in ("straight-through", "smooth", "none"):
             raise ValueError(f"rounding is straight-through, smooth or none, not {rounding!r}")
         self.sampling, self.rounding = SAMPLING[subsampling], rounding
+        if not all(0 <= n < 8 * m for n, m in zip(offset, self.sampling, strict=True)):
+            raise ValueError(f"the offset {offset} is not within a block of {subsampling}")
+        self.offset = offset
         given = [t for t in (luma, chroma, chroma) if t is not None]
         tables = [torch.as_tensor(t, dtype=torch.float64) for t in given]
         if not all(t.numel() == 64 and bool(((t >= 1) & (t < 2**16)).all()) for t in tables):
@@ -105,7 +111,7 @@ class JPEG(Degradation):
         return cls.from_file(file, rounding, sigma)
 
     def A(self, x: Tensor) -> Tensor:
-        size = x.shape[-2:]
+        size = [n + m for n, m in zip(x.shape[-2:], self.offset, strict=True)]
         planes = []
         blocks = self._blocks(x, self._round)
         for number, (values, table) in enumerate(zip(blocks, self.tables.to(x), strict=True)):
@@ -118,7 +124,7 @@ class JPEG(Degradation):
         shift = torch.tensor([0, 128, 128]).to(x).view(3, 1, 1)
         colours = torch.linalg.inv(_TO_YCC).to(x)
         rgb = torch.einsum("ij,bjhw->bihw", colours, torch.cat(planes, 1) - shift)
-        return self._round(rgb).clamp(0, 255) / 255
+        return self._cut(self._round(rgb).clamp(0, 255) / 255, x)
 
     def simulate(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """x plus noise of standard deviation ``sigma``, then encoded: after it there is none."""
@@ -144,7 +150,7 @@ class JPEG(Degradation):
             nearest = torch.clamp(mine, file.round() - half, file.round() + half)
             plane = _join(_DCT.to(x).T @ ((nearest - mine) * table) @ _DCT.to(x))
             plane = plane.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
-            planes.append(plane[..., : x.shape[-2], : x.shape[-1]])
+            planes.append(self._cut(plane, x))
         planes += [torch.zeros_like(planes[0])] * (3 - len(planes))
         colours = torch.linalg.inv(_TO_YCC).to(x)
         rgb = torch.einsum("ij,bjhw->bihw", colours, torch.cat(planes, 1)) / 255
@@ -156,8 +162,9 @@ class JPEG(Degradation):
     def _blocks(self, x: Tensor, rounded: Callable[[Tensor], Tensor] = lambda v: v) -> list[Tensor]:
         """Coefficients in units of the table, before their rounding: [(B, 1, n, m, 8, 8), ...]."""
         rows, columns = self.sampling
-        bottom, right = -x.shape[-2] % (8 * rows), -x.shape[-1] % (8 * columns)
-        x = functional.pad(255 * x.clamp(0, 1), (0, right, 0, bottom), mode="replicate")
+        top, left = self.offset
+        bottom, right = -(x.shape[-2] + top) % (8 * rows), -(x.shape[-1] + left) % (8 * columns)
+        x = functional.pad(255 * x.clamp(0, 1), (left, right, top, bottom), mode="replicate")
         shift = torch.tensor([0, 128, 128]).to(x).view(3, 1, 1)
         ycc = rounded(torch.einsum("ij,bjhw->bihw", _TO_YCC.to(x), rounded(x)) + shift)
         blocks = []
@@ -171,6 +178,11 @@ class JPEG(Degradation):
                 plane = rounded(plane + turn.to(x))
             blocks.append(_DCT.to(x) @ _split(plane - 128) @ _DCT.to(x).T / table)
         return blocks
+
+    def _cut(self, plane: Tensor, x: Tensor) -> Tensor:
+        """What of whole blocks lies over x."""
+        top, left = self.offset
+        return plane[..., top : top + x.shape[-2], left : left + x.shape[-1]]
 
     def _upsample(self, plane: Tensor, size: Sequence[int]) -> Tensor:
         """Chroma back to (H, W): each pixel 3/4 of the nearest and 1/4 of the next sample."""

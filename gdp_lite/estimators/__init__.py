@@ -8,6 +8,7 @@ asks the prior.
 
 from gdp_lite.estimators.anchors import Reference, cast_posterior, exposure_posterior
 from gdp_lite.estimators.blur import estimate_blur_width
+from gdp_lite.estimators.coding import Coding, estimate_coding
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.jpeg_tables import JpegTables, read_jpeg_tables
 from gdp_lite.estimators.kernel import coarse_to_fine_kernel
@@ -21,8 +22,10 @@ from gdp_lite.estimators.noise import (
 from gdp_lite.estimators.noise_spectrum import NoiseSpectrum, estimate_noise_spectrum
 from gdp_lite.estimators.overlay import find_overlay
 from gdp_lite.estimators.softness import Softness, estimate_softness
+from gdp_lite.estimators.stamp import find_stamp
 
 __all__ = [
+    "Coding",
     "Estimate",
     "JpegTables",
     "Light",
@@ -32,6 +35,7 @@ __all__ = [
     "cast_posterior",
     "coarse_to_fine_kernel",
     "estimate_blur_width",
+    "estimate_coding",
     "estimate_flat_noise",
     "estimate_light",
     "estimate_noise",
@@ -41,5 +45,6 @@ __all__ = [
     "estimate_softness",
     "exposure_posterior",
     "find_overlay",
+    "find_stamp",
     "read_jpeg_tables",
 ]

@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from gdp_lite.estimators.jpeg_tables import read_jpeg_tables
 from gdp_lite.files import jpeg, metadata, pixels, png, tiff, trailer
 from gdp_lite.files.photo import Origin, PhotoError
 
@@ -69,6 +70,8 @@ def decode_jpeg(data: bytes, name: str, check: Check) -> Decoded:
             progressive=bool(picture.info.get("progressive")),
             mode=picture.mode,
         )
+        with contextlib.suppress(ValueError):  # CMYK, or an unusual subsampling
+            origin.coded = read_jpeg_tables(io.BytesIO(found.core))
         array, alpha, black = _plain(picture, said.get("icc_profile"), notes)
     return Decoded(
         array, origin, said, tiff.orientation(block), origin.mode == "L", True, alpha, black, notes

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from PIL import Image
 from torch import Tensor
 
+from gdp_lite.estimators.coding import Coding, coding_of_file
+from gdp_lite.estimators.jpeg_tables import JpegTables
+from gdp_lite.files.pixels import TURNS
+
 _EXIF_IFD, _ISO = 0x8769, 0x8827
 
 
@@ -36,6 +40,7 @@ class Origin:
     trailer_at : where that began in the file, for those who point there.
     index_at : where a JPEG's index of pictures stood, from which its offsets count.
     tables : a JPEG's quantisation tables, 64 numbers each.
+    coded : a JPEG's tables by component and its subsampling; None for a JPEG of a rare kind.
     progressive : whether a JPEG was.
     black : (H, W) uint8, upright: the black plate of a CMYK picture.
     mode : Pillow's word for the stored pixels: L, RGB, CMYK, ...
@@ -48,6 +53,7 @@ class Origin:
     trailer_at: int = 0
     index_at: int = 0
     tables: list[list[int]] = field(default_factory=list)
+    coded: JpegTables | None = None
     progressive: bool = False
     black: Tensor | None = None
     mode: str = "RGB"
@@ -97,3 +103,9 @@ class Photo:
             value = float(stated[0] if isinstance(stated, tuple) else stated)
             return value if 1 <= value <= 1e7 else None
         return None
+
+    @property
+    def coding(self) -> Coding | None:
+        """How its file is coded as a JPEG, over the upright picture; None for other files."""
+        coded, turn = self.origin.coded, TURNS[self.orientation]
+        return coded and coding_of_file(coded, tuple(self.image.shape[-2:]), turn)

@@ -11,7 +11,7 @@ from gdp_lite.image import LUMA
 
 _BAND = 256  # rows that are converted at once, so that memory stays near what the result takes
 # EXIF orientation -> what turns the stored picture upright: (swap axes, flip rows, flip columns).
-_TURNS = {
+TURNS = {
     1: (False, False, False),
     2: (False, False, True),
     3: (False, True, True),
@@ -33,7 +33,7 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
            [2],
            [3]])
     """
-    swap, rows, columns = _TURNS[orientation]
+    swap, rows, columns = TURNS[orientation]
     array = array.swapaxes(0, 1) if swap else array
     array = array[::-1] if rows else array
     return array[:, ::-1] if columns else array
@@ -41,7 +41,7 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 def stored(array: np.ndarray, orientation: int) -> np.ndarray:
     """(H, W, ...) as shown -> as stored; a view."""
-    swap, rows, columns = _TURNS[orientation]
+    swap, rows, columns = TURNS[orientation]
     array = array[:, ::-1] if columns else array
     array = array[::-1] if rows else array
     return array.swapaxes(0, 1) if swap else array

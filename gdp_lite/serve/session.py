@@ -142,7 +142,7 @@ class Session:
             self.state = "ready" if self.diagnosis is not None else "failed"
 
     def _find(self) -> None:
-        self.diagnosis = diagnose(self.photo.image, self.photo.iso)
+        self.diagnosis = diagnose(self.photo.image, self.photo.iso, self.photo.coding)
 
     def _chosen(
         self, kinds: list[str], strength: float, exposure: float | None
@@ -196,7 +196,10 @@ class Session:
         tile = None if pace is None else pace.tile
         x, change = undone(self.photo, diagnosis, kinds, pace, strength, 0, tile, self.name)
         self.state = "writing"
-        data, became, notes = answered(self.output, x, self.photo, self.data, False, change)
+        removed = change > 0 and "overlay" in kinds
+        data, became, notes = answered(
+            self.output, x, self.photo, self.data, False, change, removed
+        )
         shown = self._shown(x, "JPEG")
         if self._stop.is_set():
             raise Stopped
