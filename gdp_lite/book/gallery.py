@@ -1,0 +1,341 @@
+"""The gallery's entries: each degradation, how its Phi is found, and where the book explains it.
+
+benchmarks/gallery.py computes from this table and book/_ext/gallery_page.py shows it, so that
+page and scores cannot name different things. Images are (1, 3, H, W) in display range.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from gdp_lite.book.masks import box_mask, scratch_mask, text_mask
+from gdp_lite.degradations import (
+    JPEG,
+    BicubicDownsampling,
+    BlindBlur,
+    BlindGaussianBlur,
+    BlindOcclusion,
+    BlockAverage,
+    Blur,
+    ChannelMean,
+    Clip,
+    ColourCast,
+    Compose,
+    Contrast,
+    Degradation,
+    Gamma,
+    GaussianBlur,
+    GaussianNoise,
+    Inpainting,
+    LinearLight,
+    Occlusion,
+    SmoothExposure,
+    ToneMap,
+    defocus_kernel,
+    motion_kernel,
+    random_mask,
+)
+
+FAINT = 2 / 255  # noise of most entries, told to every method
+DIM, OLD = 6 / 255, 6 / 255  # of the mixtures
+YELLOW, PALE, GREY = (1.0, 0.9, 0.2), (0.95, 0.95, 0.92), (0.5, 0.5, 0.5)
+# Stops across the picture, control points of `ToneMap`: a window on the left.
+SHADE = [[0.3, -0.8, -2.0, -3.2]] * 4
+HINTS, LENGTH, THICK = 10, 24, 3  # strokes of colour, their pixels, at 128 x 128
+
+
+class Entry(NamedTuple):
+    """One degradation of the gallery.
+
+    make(size): F with Phi known, of a size x size scene. blind(size): the same with Phi to be
+    found, None where nothing in the package finds it; ``why`` then says so in a sentence. tools:
+    the family of simple tools. classes: names in the API reference. chapter: (file, its words).
+    code: the commands or lines of Python that do it.
+    """
+
+    title: str
+    group: str
+    tools: str
+    make: Callable[[int], Degradation] | None
+    blind: Callable[[int], Degradation] | None
+    why: str
+    classes: tuple[str, ...]
+    chapter: tuple[str, str]
+    code: str
+
+
+class Strokes(Degradation):
+    """A photo without colour, and below it a second one: the scene's colours on a few strokes.
+
+    A(x) = (mean of the channels, strokes * x), one above the other. Linear; `prox` is exact: along
+    grey both measurements count, across it the strokes alone.
+
+    Parameters
+    ----------
+    strokes : (H, W), 1 where a colour is given, else 0.
+    sigma : noise of both, display range.
+
+    Examples
+    --------
+    >>> hint = Strokes(torch.eye(2))
+    >>> x = torch.rand(1, 3, 2, 2)
+    >>> bool((hint.prox(0 * x, hint(x), 1e-6) - x).abs()[..., 0, 0].max() < 1e-4)
+    True
+    """
+
+    linear = True
+    strokes: Tensor
+
+    def __init__(self, strokes: Tensor, sigma: float = 0.0):
+        super().__init__(sigma)
+        self.register_buffer("strokes", strokes.float())
+
+    def A(self, x: Tensor) -> Tensor:
+        return torch.cat([grey(x), self.strokes * x], -2)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        above, below = y.chunk(2, -2)
+        return grey(above) + self.strokes * below
+
+    def start(self, y: Tensor) -> Tensor:
+        """The grey photo, and a smooth surface of colour through the strokes."""
+        above, below = y.chunk(2, -2)
+        colour = Inpainting(self.strokes).start(below - grey(below))
+        return grey(above) + colour - grey(colour)
+
+    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
+        above, below = y.chunk(2, -2)
+        m, g, gx, gb = self.strokes, grey(above), grey(x), grey(below)
+        along = (g + m * gb + rho * gx) / (1 + m + rho)
+        return along + (m * (below - gb) + rho * (x - gx)) / (m + rho)
+
+
+def grey(x: Tensor) -> Tensor:
+    """The mean of the channels in all of them."""
+    return x.mean(1, keepdim=True).expand_as(x)
+
+
+def strokes(size: int, seed: int = 0) -> Tensor:
+    """Short level strokes at random places, (size, size), 1 on them: a few percent of it."""
+    scale, generator = size / 128, Generator().manual_seed(seed)
+    length, thick = round(LENGTH * scale), round(THICK * scale)
+    where = torch.rand(HINTS, 2, generator=generator)
+    mask = torch.zeros(size, size)
+    for down, right in where.tolist():
+        top, left = round(down * (size - thick)), round(right * (size - length))
+        mask[top : top + thick, left : left + length] = 1
+    return mask
+
+
+def box(size: int) -> Tensor:
+    a, b = round(0.36 * size), round(0.64 * size)
+    return box_mask(size, size, a, a, b, b)
+
+
+def scratches(size: int) -> Tensor:
+    """Five across the picture."""
+    return scratch_mask(size, size, 5, 2.5 * size / 128, Generator().manual_seed(3))
+
+
+def letters(size: int) -> Tensor:
+    """A line across the picture and a date in its corner."""
+    unit = size / 128
+    line = text_mask(size, size, "PREVIEW", round(24 * unit), (round(10 * unit), round(34 * unit)))
+    date = text_mask(size, size, "26.11.", round(18 * unit), (round(66 * unit), round(104 * unit)))
+    return line * date
+
+
+def holes(size: int) -> Tensor:
+    return random_mask(size, size, 0.25, Generator().manual_seed(0))
+
+
+def _only(degradation: Degradation) -> Callable[[int], Degradation]:
+    return lambda size: degradation.requires_grad_(False)
+
+
+def _dim(blur: Degradation, light: Degradation) -> Degradation:
+    return Compose(blur, LinearLight(light), JPEG.from_quality(85, sigma=DIM))
+
+
+GIVEN = "Which pixels are missing is given, not found: no colour tells them apart."
+FACTOR = "By how much the photo is to be enlarged is a wish: nothing is to be found."
+TABLES = (
+    "$\\Phi$ stands in the file: `JPEG.from_file` reads its tables, so that found is known, and "
+    "there is one panel."
+)
+WRONG = ("what_goes_wrong.ipynb", "What goes wrong in a photo")
+FOUND = ("finding_phi.ipynb", "Find what went wrong")
+FIRST = ("first_restoration.ipynb", "A first restoration")
+STEPS = ("practical_sampler.ipynb", "The practical sampler")
+PHONE = ("phone_jpegs.ipynb", "Restore a phone's JPEG")
+COMMAND = "python -m gdp_lite restore photo.jpg"
+
+ENTRIES = {
+    "noise": Entry(
+        "White noise", "Noise", "denoise",
+        _only(GaussianNoise(25 / 255)), lambda size: GaussianNoise(), "",
+        ("GaussianNoise", "estimate_noise_level"),
+        ("what_goes_wrong.ipynb", "What goes wrong in a photo"),
+        "sigma = estimate_noise_level(y, prior)\nrestore(y, GaussianNoise(sigma), prior)",
+    ),
+    "phone-noise": Entry(
+        "A phone's noise", "Noise", "capture", None, None, "",
+        ("NoiseSpectrum", "estimate_noise_spectrum"), PHONE, f"{COMMAND} \\\n  --only noise",
+    ),
+    "gaussian-blur": Entry(
+        "Gaussian blur", "Blur", "deblur",
+        _only(GaussianBlur(13, 1.8, FAINT)),
+        lambda size: BlindGaussianBlur(25, sigma=FAINT), "",
+        ("GaussianBlur", "BlindGaussianBlur"), FIRST, f"{COMMAND} \\\n  --task deblur",
+    ),
+    "motion-blur": Entry(
+        "Motion blur", "Blur", "deblur",
+        _only(Blur(motion_kernel(11, 30), FAINT)), lambda size: BlindBlur(17, sigma=FAINT), "",
+        ("Blur", "BlindBlur"), FOUND, "restore(y, BlindBlur(17), prior)",
+    ),
+    "defocus": Entry(
+        "Out of focus", "Blur", "deblur",
+        _only(Blur(defocus_kernel(3.0), FAINT)), lambda size: BlindBlur(11, sigma=FAINT), "",
+        ("Blur", "BlindBlur"), FOUND, "restore(y, BlindBlur(11), prior)",
+    ),
+    **{
+        f"blocks-{d}": Entry(
+            f"Low resolution, blocks ×{d}", "Resolution", "enlarge",
+            _only(BlockAverage(d, sigma=FAINT)), None, FACTOR, ("BlockAverage",), WRONG,
+            f"{COMMAND} \\\n  --task superres --factor {d}",
+        )
+        for d in (2, 4, 8)
+    },
+    "bicubic-4": Entry(
+        "Low resolution, bicubic ×4", "Resolution", "enlarge",
+        _only(BicubicDownsampling(4, sigma=FAINT)), None, FACTOR, ("BicubicDownsampling",), WRONG,
+        "F = BicubicDownsampling(4, sigma=2 / 255)\nrestore(y, F, prior)",
+    ),
+    "missing": Entry(
+        "A quarter of the pixels missing", "Covered", "fill",
+        lambda size: Inpainting(holes(size), FAINT), None, GIVEN, ("Inpainting",), STEPS,
+        f"{COMMAND} \\\n  --task inpaint --mask holes.png",
+    ),
+    "box": Entry(
+        "A box", "Covered", "fill",
+        lambda size: Occlusion(box(size), GREY, FAINT),
+        lambda size: BlindOcclusion((size, size), FAINT), "",
+        ("Occlusion", "BlindOcclusion"), FOUND, f"{COMMAND} \\\n  --task inpaint --mask box.png",
+    ),
+    "scratches": Entry(
+        "Scratches", "Covered", "fill",
+        lambda size: Occlusion(scratches(size), PALE, FAINT),
+        lambda size: BlindOcclusion((size, size), FAINT), "",
+        ("Occlusion", "BlindOcclusion"), FOUND,
+        f"{COMMAND} \\\n  --task inpaint --mask lines.png",
+    ),
+    "text": Entry(
+        "Text and a date stamp", "Covered", "fill",
+        lambda size: Occlusion(letters(size), YELLOW, FAINT),
+        lambda size: BlindOcclusion((size, size), FAINT), "",
+        ("Occlusion", "BlindOcclusion"), FOUND, "restore(y, BlindOcclusion((H, W)), prior)",
+    ),
+    "colour-lost": Entry(
+        "Colour lost", "Colour", "grey",
+        _only(ChannelMean(FAINT)), None,
+        "That the photo is grey is seen; which colours it had is in no estimator's reach.",
+        ("ChannelMean",), WRONG, "restore(y, ChannelMean(sigma=2 / 255), prior)",
+    ),
+    "colour-cast": Entry(
+        "Colour cast", "Colour", "light",
+        _only(LinearLight(ColourCast((1.35, 1.0, 0.65)), FAINT)),
+        lambda size: LinearLight(ColourCast(), FAINT), "",
+        ("ColourCast", "LinearLight", "cast_posterior"), FOUND, f"{COMMAND} \\\n  --only colour",
+    ),
+    "too-dark": Entry(
+        "Too dark", "Light", "light",
+        _only(LinearLight(SmoothExposure(0.15), 4 / 255)),
+        lambda size: LinearLight(SmoothExposure(), 4 / 255), "",
+        ("SmoothExposure", "LinearLight", "exposure_posterior"), FOUND,
+        f"{COMMAND} \\\n  --only light,noise",
+    ),
+    "too-bright": Entry(
+        "Too bright, with clipping", "Light", "light",
+        _only(LinearLight(Compose(SmoothExposure(2.5), Clip()), FAINT)),
+        lambda size: LinearLight(Compose(SmoothExposure(), Clip()), FAINT), "",
+        ("SmoothExposure", "Clip", "LinearLight"), WRONG, f"{COMMAND} \\\n  --only light",
+    ),
+    "low-contrast": Entry(
+        "Low contrast", "Light", "light",
+        _only(Contrast(0.35, FAINT)), lambda size: Contrast(sigma=FAINT), "",
+        ("Contrast",), WRONG, f"{COMMAND} \\\n  --only light",
+    ),
+    "gamma": Entry(
+        "Gamma", "Light", "light",
+        _only(Gamma(2.2, sigma=FAINT)), lambda size: Gamma(sigma=FAINT), "",
+        ("Gamma",), WRONG, "restore(y, Gamma(sigma=2 / 255), prior)",
+    ),
+    "uneven-light": Entry(
+        "Uneven light", "Light", "light",
+        _only(ToneMap(SHADE, sigma=FAINT)), lambda size: ToneMap(sigma=FAINT), "",
+        ("ToneMap", "estimate_light"), FOUND, f"{COMMAND} \\\n  --only light",
+    ),
+    **{
+        f"jpeg-{q}": Entry(
+            f"JPEG, quality {q}", "JPEG", "jpeg",
+            _only(JPEG.from_quality(q)), None, TABLES, ("JPEG",), FOUND,
+            'restore(y, JPEG.from_file("photo.jpg"), prior)',
+        )
+        for q in (10, 30, 60)
+    },
+    "dim-room": Entry(
+        "A dim room: soft, dark, noisy, JPEG", "Mixtures", "dim",
+        _only(_dim(GaussianBlur(9, 1.2), SmoothExposure(0.3))),
+        lambda size: _dim(BlindGaussianBlur(25), SmoothExposure()), "",
+        ("Compose",), PHONE, COMMAND,
+    ),
+    "old-print": Entry(
+        "An old print: pale, yellowed, scratched, grainy", "Mixtures", "print",
+        lambda size: Compose(
+            Contrast(0.6), ColourCast((1.12, 1.02, 0.86)), Occlusion(scratches(size), PALE, OLD)
+        ).requires_grad_(False),
+        lambda size: Compose(Contrast(), ColourCast(), BlindOcclusion((size, size), OLD)), "",
+        ("Compose",), FOUND,
+        "F = Compose(Contrast(), ColourCast(),\n"
+        "            BlindOcclusion((H, W), 6 / 255))\nrestore(y, F, prior)",
+    ),
+    "thumbnail": Entry(
+        "A thumbnail: half the size, then JPEG", "Mixtures", "thumbnail",
+        _only(Compose(BicubicDownsampling(2), JPEG.from_quality(50, sigma=FAINT))), None,
+        f"{FACTOR} The tables stand in the file.", ("Compose",), PHONE,
+        'code = JPEG.from_file("small.jpg", sigma=2 / 255)\n'
+        "F = Compose(BicubicDownsampling(2), code)\nrestore(y, F, prior)",
+    ),
+    "phone-file": Entry(
+        "A phone's file as it is", "Mixtures", "capture", None, None, "",
+        ("diagnose", "restore_image"), ("real_photos.md", "Real phone photos"), COMMAND,
+    ),
+}  # fmt: skip
+
+# The photos and what their centres show; none with a person. Kodak's are released for unrestricted
+# use, scikit-image's two are CC0.
+PHOTOS = {
+    "kodak-1": "a wall of white bricks with a red shutter",
+    "kodak-3": "an orange cap among others",
+    "kodak-5": "motocross bikes",
+    "kodak-7": "a pink hibiscus before shutters",
+    "kodak-8": "gabled houses with many windows",
+    "kodak-11": "a fishing boat with rigging",
+    "kodak-13": "a stream among bushes",
+    "kodak-19": "a lighthouse behind a picket fence",
+    "kodak-23": "a parrot before blurred leaves",
+    "kodak-24": "a painted house with a balcony",
+    "skimage-chelsea": "a tabby cat's face",
+    "skimage-coffee": "a red cup of coffee",
+}
+
+
+def credit(photo: str) -> str:
+    """Whose the photo is."""
+    name = photo.partition("-")[2]
+    if photo.startswith("kodak"):
+        return f"Kodak image {name}, released by Kodak for unrestricted use"
+    by = {"chelsea": "Stéfan van der Walt", "coffee": "Rachel Michetti"}[name]
+    return f"{name} of scikit-image, by {by}, CC0"
