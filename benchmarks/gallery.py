@@ -64,6 +64,7 @@ COLUMNS = ("kind", "photo", "way", "tool", "phi", "psnr", "haarpsi")
 BYTES = 30_000  # of one picture, at most
 QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
 HINT_STEPS = {"steps": 20, "start_sigma": 0.25}
+THUMBNAILS = ("noise", "motion-blur", "blocks-4", "text", "too-dark", "jpeg-10")
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 
 
@@ -488,15 +489,18 @@ def median_and_worst(rows):
 # Pictures.
 
 
-def store(name, image):
-    """WebP at the best quality at which it is small."""
+def store(pictures):
+    """As WebP, all at the best quality at which each is small."""
     for quality in QUALITIES:
-        file = io.BytesIO()
-        Image.fromarray(to_uint8(image.clamp(0, 1))).save(file, "WEBP", quality=quality, method=6)
-        if len(file.getvalue()) <= BYTES:
+        files = {name: io.BytesIO() for name in pictures}
+        for name, x in pictures.items():
+            image = Image.fromarray(to_uint8(x.detach().clamp(0, 1)))
+            image.save(files[name], "WEBP", quality=quality, method=6)
+        if max(len(file.getvalue()) for file in files.values()) <= BYTES:
             break
     OUT.mkdir(exist_ok=True)
-    (OUT / f"{name}.webp").write_bytes(file.getvalue())
+    for name, file in files.items():
+        (OUT / f"{name}.webp").write_bytes(file.getvalue())
 
 
 def file_name(kind, way):
@@ -507,12 +511,20 @@ def pictures(kind, of, rows):
     """Median at 256 x 256; of the worst what was scored. of(name, size) -> scene, ways."""
     median, worst = median_and_worst(rows)
     scene, images = of(median, SHOWN)
-    store(f"{kind}-scene", scene)
-    for way, (image, _, _) in images.items():
-        store(file_name(kind, way), image)
+    shown = {f"{kind}-scene": scene}
+    shown |= {file_name(kind, way): image for way, (image, _, _) in images.items()}
     scene, images = of(worst, SIZE)
     strip = [images["photo"][0], images[best_way(rows)][0], scene]
-    store(f"{kind}-worst", torch.cat([centre(image, SIZE) for image in strip], -1))
+    shown[f"{kind}-worst"] = torch.cat([centre(image, SIZE).detach() for image in strip], -1)
+    store(shown)
+
+
+def thumbnail(kind, rows):
+    """For the landing page: the left half of the photo, the right half of what it became."""
+    both = Image.open(OUT / f"{kind}-photo.webp").convert("RGB")
+    half = (SHOWN // 2, 0, SHOWN, SHOWN)
+    both.paste(Image.open(OUT / f"{file_name(kind, best_way(rows))}.webp").crop(half), half)
+    both.save(OUT / f"thumb-{kind}.webp", quality=85, method=6)
 
 
 def main():
@@ -551,6 +563,8 @@ def main():
         there = (OUT / f"{kind}-worst.webp").exists()
         if len(names) == len(PHOTOS) and (args.pictures or not there):
             pictures(kind, of, rows_of(kind))
+            if kind in THUMBNAILS:
+                thumbnail(kind, rows_of(kind))
 
 
 if __name__ == "__main__":
