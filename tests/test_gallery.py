@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gdp_lite.book.gallery import ENTRIES, PHOTOS, Strokes, credit, strokes
+from gdp_lite.book.gallery import ENTRIES, PHOTOS, credit
 from gdp_lite.book.results import load_results
+from gdp_lite.book.strokes import Strokes, spread, strokes
 from gdp_lite.degradations.solvers import prox_of_linear
 from gdp_lite.schedule import linear_schedule
 
@@ -19,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "book" / "gallery"
 PAGE = (ROOT / "book" / "gallery.md").read_text(encoding="utf-8")
 ROWS = load_results("gallery")
-each = pytest.mark.parametrize("kind", ENTRIES)
+KINDS = [kind for kind in ENTRIES if f"{{gallery}} {kind}\n" in PAGE]
+each = pytest.mark.parametrize("kind", KINDS)
 
 
 def rows_of(kind):
@@ -57,13 +59,13 @@ class Towards:
 def test_pictures_are_small_and_no_other_lies_there():
     files = sorted(GALLERY.iterdir())
     assert sum(path.stat().st_size for path in files) <= 4_000_000
-    expected = {f"{kind}-{way.replace(', ', '-')}" for kind in ENTRIES for way in ways_of(kind)}
-    expected |= {f"{kind}-{part}" for kind in ENTRIES for part in ("scene", "worst")}
+    expected = {f"{kind}-{way.replace(', ', '-')}" for kind in KINDS for way in ways_of(kind)}
+    expected |= {f"{kind}-{part}" for kind in KINDS for part in ("scene", "worst")}
     expected |= {f"thumb-{kind}" for kind in thumbnails()}
     assert {path.name for path in files} == {f"{name}.webp" for name in expected}
     for path in files:
         with Image.open(path) as picture:
-            usual = (384, 128) if path.stem.endswith("-worst") else (256, 256)
+            usual = (288, 96) if path.stem.endswith("-worst") else (256, 256)
             assert picture.size == usual or path.stem.startswith("thumb-"), path.name
             assert not picture.getexif()
 
@@ -77,6 +79,10 @@ def test_the_landing_page_shows_six_and_the_page_is_the_second():
     assert len(set(thumbnails())) == 6
     files = re.findall(r"file: (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
     assert files[0] == "book/gallery"
+
+
+def test_what_is_computed_is_what_the_page_shows():
+    assert {row["kind"] for row in ROWS} == set(KINDS)
 
 
 @each
@@ -106,9 +112,10 @@ def test_every_entry_stands_on_the_page_with_its_words(kind, page):
     assert block, f"{kind} is not on the page"
     assert block[1] == ENTRIES[kind].title
     words = dict(re.findall(r"^:([a-z]+): (.+)$", block[2], re.MULTILINE))
-    assert set(words) == {"photos", "look", "see", "failure"}
-    assert words["photos"].split() == list(page["shown"](rows_of(kind)))
-    assert all(len(words[name]) > 20 for name in ("look", "see", "failure"))
+    assert set(words) in ({"look"}, {"photos", "look", "see", "failure"})
+    if "photos" in words:
+        assert words["photos"].split() == list(page["shown"](rows_of(kind)))
+        assert len(words["see"]) > 20 < len(words["failure"])
 
 
 @each
@@ -132,7 +139,7 @@ def test_the_median_is_shown_and_the_worst_below(page):
 
 
 def test_script_and_page_show_the_same_photos(page, bench):
-    for kind in ENTRIES:
+    for kind in KINDS:
         assert page["shown"](rows_of(kind)) == bench["median_and_worst"](rows_of(kind))
 
 
@@ -151,7 +158,7 @@ def test_a_table_and_its_sentence_are_those_of_the_scores(page):
 
 
 def test_where_a_simple_tool_wins_the_entry_says_so(page):
-    for kind in ENTRIES:
+    for kind in KINDS:
         for simple, ours in page["PAIRS"]:
             if {simple, ours} <= set(ways_of(kind)):
                 gap, error, _ = page["compared"](rows_of(kind), simple, ours)
@@ -184,7 +191,8 @@ def test_the_script_runs_on_a_tiny_size(bench, kind):
     x = torch.linspace(0.1, 0.9, 48).expand(1, 3, 48, 48) * colour
     settings = bench["settings_for"](kind, [x], Towards(), {})
     images = bench["ways"](kind, x, 0, Towards(), settings)
-    assert set(images) == set(ways_of(kind))
+    assert {"photo", "simple, known", "known"} <= set(images)
+    assert ("found" in images) == (bench["ENTRIES"][kind].blind is not None)
     for image, _, _ in images.values():
         assert image.shape == x.shape
         assert image.isfinite().all()
@@ -202,12 +210,12 @@ def test_a_simple_tool_is_told_what_the_sampler_is_told(bench):
     assert (y - x).abs().max() > 0.15
 
 
-def test_colour_spreads_from_strokes_up_to_an_edge(bench):
+def test_colour_spreads_from_strokes_up_to_an_edge():
     x = torch.full((1, 3, 24, 24), 0.7)
     x[..., :12] = torch.tensor([0.3, 0.1, 0.05]).view(3, 1, 1)
     x[..., 12:] = torch.tensor([0.7, 0.8, 0.9]).view(3, 1, 1)
     mask = torch.zeros(24, 24)
     mask[3, 2:6] = mask[18, 18:22] = 1
     y = x.mean(1, keepdim=True).expand_as(x)
-    image = bench["spread"](y, mask, mask * x)
+    image = spread(y, mask, mask * x)
     assert (image - x).abs().mean() < 0.02

@@ -95,7 +95,8 @@ def verdict(rows):
         told = {"known": "Φ known", "found": "Φ found"}.get(ours, "Strokes")
         amount = f"{abs(gap):.1f} ± {error:.1f} dB"
         if abs(gap) < 2 * error:
-            who = f"no clear winner ({gap:+.1f} ± {error:.1f} dB)"
+            signed = f"{gap:+.1f}".replace("-", "−")
+            who = f"no clear winner ({signed} ± {error:.1f} dB)"
         elif gap > 0:
             who = f"restored is ahead of the simple tool by {amount}"
         else:
@@ -124,13 +125,13 @@ def links(entry):
 class GalleryEntry(SphinxDirective):
     """`{gallery} KIND`: its figure, scores, a failure and where to go on.
 
-    look: what the damage looks like, for alternative texts. see: what the figure shows. failure:
-    what went wrong with the worst photo. photos: median and worst, of which these words are.
+    look: what the damage looks like, for alternative texts. photos: the median and the worst, of
+    which the words are that follow: see, what the figure shows, and failure, what went wrong.
     """
 
     required_arguments = 1
     option_spec: ClassVar = dict.fromkeys(
-        ("look", "see", "failure", "photos"), directives.unchanged_required
+        ("look", "photos", "see", "failure"), directives.unchanged_required
     )
 
     def run(self):
@@ -138,34 +139,37 @@ class GalleryEntry(SphinxDirective):
         self.env.note_dependency(str(FOLDER / "gallery.csv"))
         entry, rows = ENTRIES[kind], rows_of(kind)
         median, worst = shown(rows)
-        if self.options["photos"].split() != [median, worst]:
+        told = self.options.get("photos", f"{median} {worst}").split()
+        if told != [median, worst]:
             raise self.error(f"the words about {kind} are not about {median} {worst}")
         out = [raw(self.head(entry, rows))]
         value = {row["way"]: row["psnr"] for row in rows if row["photo"] == median}
         for way in ("scene", *ways(rows)):
             score = f"{value[way]:.1f} dB" if way in value else ""
-            out.append(self.shot(kind, way, self.alt(entry, way, median), score))
+            out.append(self.shot(kind, way, self.alt(way, median), score))
         out.append(raw(f"</div><figcaption>{escape(self.caption(median))}</figcaption></figure>"))
         out += self.parse_text_to_nodes(
-            f"{self.options['see']} {verdict(rows)} {entry.why}\n\n{table(rows)}"
+            f"{self.options.get('see', '')} {verdict(rows)} {entry.why}\n\n{table(rows)}"
         )
-        out.append(raw('<div class="gdp-failure">'))
-        words = self.options["failure"]
-        way = "found" if "found" in ways(rows) else "known"
-        alt = f"{self.subject(worst)}: photo, {LABELS[way]}, scene. {words}"
-        out.append(image(self.path(kind, "worst"), "gallery", alt))
-        value = {row["way"]: row["psnr"] for row in rows if row["photo"] == worst}
-        gain = f"{value['photo']:.1f} to {value[way]:.1f} dB"
-        out += self.parse_text_to_nodes(
-            f"**Worst of the 12** ({credit(worst).partition(',')[0]}, {gain}; "
-            f"{LABELS[way]}, in the middle): {words}"
-        )
-        out.append(raw("</div>"))
+        out += self.failure(kind, rows, worst)
         out += self.parse_text_to_nodes(
             f"{links(entry)}\n\n```{'sh' if 'python -m' in entry.code else 'python'}\n"
             f"{entry.code}\n```"
         )
         return out
+
+    def failure(self, kind, rows, worst):
+        """The photo that gained least: before, restored, scene; and why, where it is told."""
+        way = "found" if "found" in ways(rows) else "known"
+        words = self.options.get("failure", "")
+        value = {row["way"]: row["psnr"] for row in rows if row["photo"] == worst}
+        alt = f"{self.subject(worst)}: photo, {LABELS[way]}, scene. {words}"
+        told = self.parse_text_to_nodes(
+            f"**Worst of the 12**, {credit(worst).partition(',')[0]}: photo, {LABELS[way]} "
+            f"({value['photo']:.1f} to {value[way]:.1f} dB), scene. {words}"
+        )
+        still = image(self.path(kind, "worst"), "gallery", alt)
+        return [raw('<div class="gdp-failure">'), still, *told, raw("</div>")]
 
     def head(self, entry, rows):
         tall = "six" if len(ways(rows)) >= 5 else "four"
@@ -187,7 +191,7 @@ class GalleryEntry(SphinxDirective):
             words = f"part of a photo of {words}"
         return words[0].upper() + words[1:]
 
-    def alt(self, entry, way, photo):
+    def alt(self, way, photo):
         if way == "scene":
             return f"{self.subject(photo)}, as it was"
         if way == "photo":
@@ -197,8 +201,9 @@ class GalleryEntry(SphinxDirective):
     def caption(self, photo):
         rows = [row for row in rows_of(self.arguments[0]) if row["photo"] == photo]
         phi = {row["way"]: row["phi"] for row in rows if row["phi"]}
-        told = [f"{LABELS[way]}: {words}" for way, words in phi.items()]
-        return f"Photo: {credit(photo)}. {'. '.join(told)}."
+        names = {"known": "Φ", "found": "Φ found", "hint": "Strokes"}
+        told = "".join(f" {names[way]}: {words}." for way, words in phi.items())
+        return f"Photo: {credit(photo)}.{told}"
 
 
 def only_here(app, pagename, templatename, context, doctree):

@@ -7,7 +7,6 @@ page and scores cannot name different things. Images are (1, 3, H, W) in display
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from torch import Generator, Tensor
 
 from gdp_lite.book.masks import box_mask, scratch_mask, text_mask
@@ -39,11 +38,10 @@ from gdp_lite.degradations import (
 )
 
 FAINT = 2 / 255  # noise of most entries, told to every method
-DIM, OLD = 6 / 255, 6 / 255  # of the mixtures
-YELLOW, PALE, GREY = (1.0, 0.9, 0.2), (0.95, 0.95, 0.92), (0.5, 0.5, 0.5)
+DIM, OLD = 6 / 255, 3 / 255  # of the mixtures
+YELLOW, PALE, BLUE = (1.0, 0.9, 0.2), (0.97, 0.97, 0.97), (0.1, 0.3, 0.8)
 # Stops across the picture, control points of `ToneMap`: a window on the left.
 SHADE = [[0.3, -0.8, -2.0, -3.2]] * 4
-HINTS, LENGTH, THICK = 10, 24, 3  # strokes of colour, their pixels, at 128 x 128
 
 
 class Entry(NamedTuple):
@@ -64,69 +62,6 @@ class Entry(NamedTuple):
     classes: tuple[str, ...]
     chapter: tuple[str, str]
     code: str
-
-
-class Strokes(Degradation):
-    """A photo without colour, and below it a second one: the scene's colours on a few strokes.
-
-    A(x) = (mean of the channels, strokes * x), one above the other. Linear; `prox` is exact: along
-    grey both measurements count, across it the strokes alone.
-
-    Parameters
-    ----------
-    strokes : (H, W), 1 where a colour is given, else 0.
-    sigma : noise of both, display range.
-
-    Examples
-    --------
-    >>> hint = Strokes(torch.eye(2))
-    >>> x = torch.rand(1, 3, 2, 2)
-    >>> bool((hint.prox(0 * x, hint(x), 1e-6) - x).abs()[..., 0, 0].max() < 1e-4)
-    True
-    """
-
-    linear = True
-    strokes: Tensor
-
-    def __init__(self, strokes: Tensor, sigma: float = 0.0):
-        super().__init__(sigma)
-        self.register_buffer("strokes", strokes.float())
-
-    def A(self, x: Tensor) -> Tensor:
-        return torch.cat([grey(x), self.strokes * x], -2)
-
-    def A_adjoint(self, y: Tensor) -> Tensor:
-        above, below = y.chunk(2, -2)
-        return grey(above) + self.strokes * below
-
-    def start(self, y: Tensor) -> Tensor:
-        """The grey photo, and a smooth surface of colour through the strokes."""
-        above, below = y.chunk(2, -2)
-        colour = Inpainting(self.strokes).start(below - grey(below))
-        return grey(above) + colour - grey(colour)
-
-    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
-        above, below = y.chunk(2, -2)
-        m, g, gx, gb = self.strokes, grey(above), grey(x), grey(below)
-        along = (g + m * gb + rho * gx) / (1 + m + rho)
-        return along + (m * (below - gb) + rho * (x - gx)) / (m + rho)
-
-
-def grey(x: Tensor) -> Tensor:
-    """The mean of the channels in all of them."""
-    return x.mean(1, keepdim=True).expand_as(x)
-
-
-def strokes(size: int, seed: int = 0) -> Tensor:
-    """Short level strokes at random places, (size, size), 1 on them: a few percent of it."""
-    scale, generator = size / 128, Generator().manual_seed(seed)
-    length, thick = round(LENGTH * scale), round(THICK * scale)
-    where = torch.rand(HINTS, 2, generator=generator)
-    mask = torch.zeros(size, size)
-    for down, right in where.tolist():
-        top, left = round(down * (size - thick)), round(right * (size - length))
-        mask[top : top + thick, left : left + length] = 1
-    return mask
 
 
 def box(size: int) -> Tensor:
@@ -220,7 +155,7 @@ ENTRIES = {
     ),
     "box": Entry(
         "A box", "Covered", "fill",
-        lambda size: Occlusion(box(size), GREY, FAINT),
+        lambda size: Occlusion(box(size), BLUE, FAINT),
         lambda size: BlindOcclusion((size, size), FAINT), "",
         ("Occlusion", "BlindOcclusion"), FOUND, f"{COMMAND} \\\n  --task inpaint --mask box.png",
     ),
@@ -292,14 +227,16 @@ ENTRIES = {
         ("Compose",), PHONE, COMMAND,
     ),
     "old-print": Entry(
-        "An old print: pale, yellowed, scratched, grainy", "Mixtures", "print",
+        "An old print: pale, yellowed, scratched", "Mixtures", "print",
         lambda size: Compose(
-            Contrast(0.6), ColourCast((1.12, 1.02, 0.86)), Occlusion(scratches(size), PALE, OLD)
+            Contrast(0.5), ColourCast((1.1, 1.02, 0.88)), Occlusion(scratches(size), PALE, OLD)
         ).requires_grad_(False),
         lambda size: Compose(Contrast(), ColourCast(), BlindOcclusion((size, size), OLD)), "",
-        ("Compose",), FOUND,
+        ("Compose", "find_overlay"), FOUND,
+        "mask, colour = find_overlay(y, 8 / 255)\n"
         "F = Compose(Contrast(), ColourCast(),\n"
-        "            BlindOcclusion((H, W), 6 / 255))\nrestore(y, F, prior)",
+        "            Occlusion(mask, colour, 3 / 255))\n"
+        "restore(y, F, prior)",
     ),
     "thumbnail": Entry(
         "A thumbnail: half the size, then JPEG", "Mixtures", "thumbnail",
