@@ -45,7 +45,6 @@ from gdp_lite.diagnosis import diagnose
 from gdp_lite.estimators import (
     Estimate,
     NoiseSpectrum,
-    estimate_flat_noise,
     estimate_noise_level,
     estimate_noise_spectrum,
     find_overlay,
@@ -66,7 +65,6 @@ BYTES = 30_000  # of one picture, at most
 QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
 THUMBNAILS = ("noise", "motion-blur", "blocks-4", "text", "too-dark", "jpeg-10")
 GRAINY = 8 / 255  # tolerance of an overlay's colour under the print's noise, 2.7 times as much
-LUMA = torch.tensor([0.299, 0.587, 0.114])
 
 
 # Simple tools: each is told the photo y and a degradation F whose Phi is known or was found.
@@ -295,9 +293,8 @@ def find(kind, y, size, prior):
         mask, colour = find_overlay(y, GRAINY)
         colour = torch.zeros(3) if colour is None else colour.clamp(0, 1)
         F = Compose(*list(F.stages)[:-1], Occlusion(mask, colour, F.sigma))
-    if kind == "dim-room":  # of the luma alone: the file has halved the colours
-        luma = torch.einsum("c,bchw->bhw", LUMA, y)[:, None].expand(-1, 3, -1, -1)
-        F.stages[-1].sigma = max(float(estimate_flat_noise(luma) / LUMA.norm()), 1 / 255)
+    if kind == "dim-room":  # of the fine octaves JPEG leaves little: by the coarser ones
+        F.stages[-1].sigma = max(float(estimate_noise_spectrum(y).rms), 1 / 255)
     return F.initialise(y)
 
 

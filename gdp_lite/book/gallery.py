@@ -224,7 +224,7 @@ ENTRIES = {
         "A dim room: soft, dark, noisy, JPEG", "Mixtures", "dim",
         _only(_dim(GaussianBlur(9, 1.2), SmoothExposure(0.3))),
         lambda size: _dim(BlindGaussianBlur(25), SmoothExposure()), "",
-        ("Compose",), PHONE, COMMAND,
+        ("Compose", "estimate_noise_spectrum"), PHONE, COMMAND,
     ),
     "old-print": Entry(
         "An old print: pale, yellowed, scratched", "Mixtures", "print",
@@ -242,7 +242,7 @@ ENTRIES = {
         "A thumbnail: half the size, then JPEG", "Mixtures", "thumbnail",
         _only(Compose(BicubicDownsampling(2), JPEG.from_quality(50, sigma=FAINT))), None,
         f"{FACTOR} The tables stand in the file.", ("Compose",), PHONE,
-        'code = JPEG.from_file("small.jpg", sigma=2 / 255)\n'
+        'code = JPEG.from_file("a.jpg", sigma=2 / 255)\n'
         "F = Compose(BicubicDownsampling(2), code)\nrestore(y, F, prior)",
     ),
     "phone-file": Entry(
