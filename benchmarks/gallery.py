@@ -5,12 +5,12 @@
 96 x 96 centre crops of ten Kodak photos and two of scikit-image's, held back from everything. A
 photo y is simulated with a fixed seed, clipped and rounded to 8 bits as a file is; phone noise and
 phone file are captures (`benchmarks/captures.py`), which no model of the package made, scored in
-the middle of them. Ways: the photo (small ones enlarged without smoothing);
-`restore` at its defaults with Phi known, and with Phi found by the class's `initialise`, by
-`estimate_noise_level`, or by `diagnose`; and the best simple tool, told the same Phi and the same
-noise. Which tool, and its settings, is searched on two photos of train/val. Where Phi is light or
-colour the tools that find it themselves take part in the second search: levels, gamma to a mean,
-CLAHE, grey world, white patch. PSNR in dB and HaarPSI.
+the middle of them. Ways: the photo (small ones enlarged without smoothing); `restore` at its
+defaults with Phi known, and with Phi found by the class's `initialise`, by `estimate_noise_level`,
+or by `diagnose`; and the best simple tool, told the same Phi and the same noise. Which tool, and
+its settings, is searched on two photos of train/val, for light and colour on nine. There tools that
+look for Phi themselves take part in the second search: levels, gamma to a mean, CLAHE, grey world,
+white patch; and without noise the inverse of F is all there is to do. PSNR in dB and HaarPSI.
 
 Writes gdp_lite/book/results/gallery.csv, a row for each kind, photo and way; what is there is not
 computed again. Then, for each kind whose rows are complete, into book/gallery/: the photo with the
@@ -57,7 +57,7 @@ from gdp_lite.sampler import restore
 
 SIZE, SHOWN = 96, 256
 MARGIN = 32  # pixels
-HELD_BACK = 93  # every 93rd of the 186 photos of train/val: two
+HELD_BACK, OF_LIGHT = 93, 23  # every 93rd of the 186 photos of train/val, two; or nine
 OUT = Path(__file__).parents[1] / "book" / "gallery"
 TABLE = FOLDER / "gallery.csv"
 COLUMNS = ("kind", "photo", "way", "tool", "phi", "psnr", "haarpsi")
@@ -227,6 +227,7 @@ TOOLS = {  # family: name -> function and the grid of its settings
         "OpenCV inpaint": (marching, {"method": ("Telea", "Navier-Stokes")}),
     },
     "grey": {"none (grey as it is)": (as_it_is, {})},
+    "inverse": {},
     "light": {"NLM and inverse": (undone, {"h": (0.0, 0.4, 0.55, 0.7, 1.0)})},
     "jpeg": {
         "total variation": (
@@ -250,7 +251,7 @@ TOOLS = {  # family: name -> function and the grid of its settings
 }  # fmt: skip
 UNTOLD = {  # tools that look for light or colour themselves
     "levels": (levels, {"cut": (0.0, 0.005, 0.02)}),
-    "gamma to a mean": (to_mean, {"target": (0.35, 0.4, 0.45)}),
+    "gamma to a mean": (to_mean, {"target": (0.35, 0.4, 0.45, 0.5)}),
     "CLAHE": (clahe, {"clip": (0.005, 0.01, 0.02, 0.03)}),
     "grey world": (grey_world, {"power": (1.0, 4.0, 8.0)}),
 }
@@ -307,7 +308,7 @@ def settings_for(kind, held_back, prior, cache={}):  # noqa: B006 - one search a
             found = find(kind, y, x.shape[-1], prior)
             for which, told in (("known", F), ("found", found)):
                 tools = dict(TOOLS[entry.tools])
-                if which == "found" and entry.tools == "light":
+                if which == "found" and entry.tools in ("light", "inverse"):
                     tools |= UNTOLD
                 for name, (function, grid) in tools.items():
                     for values in itertools.product(*grid.values()) if told else ():
@@ -343,11 +344,16 @@ def ways(kind, x, number, prior, settings):
     if y.shape != x.shape:
         large = functional.interpolate(y, size=(size, size), mode="nearest")
     out = {"photo": (large, "", "")}
+    found = find(kind, y, size, prior)
+    if entry.tools == "inverse":
+        out["known"] = (F.start(y).detach(), "inverse", described(F))
+        out["simple, found"] = (*simple(kind, y, found, settings["found"]), "")
+        out["found"] = (found.start(y).detach(), "inverse", described(found))
+        return out
     out["simple, known"] = (*simple(kind, y, F, settings["known"]), "")
     known = restore(y, F, prior, generator=seeded(number)).image
     out["known"] = (known, "restore", described(F))
-    if entry.blind is not None:
-        found = find(kind, y, size, prior)
+    if found is not None:
         out["simple, found"] = (*simple(kind, y, found, settings["found"]), "")
         result = restore(y, found, prior, initial="given", generator=seeded(number))
         told = described(found)
@@ -512,7 +518,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     prior, folder = load_prior(), Path(args.captures).expanduser()
-    held_back = [centre(x, SIZE) for _, x in photos(Path(args.shared, "train/val"))][::HELD_BACK]
+    held_back = [centre(x, SIZE) for _, x in photos(Path(args.shared, "train/val"))]
     names = list(PHOTOS)[: args.photos]
 
     for kind in args.only or ENTRIES:
@@ -522,7 +528,8 @@ def main():
             if entry.make is None:
                 return captured(kind, name, size, prior, folder)
             x = scene_of(name, size, args.shared)
-            settings = settings_for(kind, held_back, prior)
+            every = OF_LIGHT if entry.tools in ("light", "inverse") else HELD_BACK
+            settings = settings_for(kind, held_back[::every], prior)
             return x, ways(kind, x, list(PHOTOS).index(name), prior, settings)
 
         done = {row["photo"] for row in rows_of(kind)}

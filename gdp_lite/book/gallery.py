@@ -47,6 +47,9 @@ SHADE = [[0.3, -0.8, -2.0, -3.2]] * 4
 class Entry(NamedTuple):
     """One degradation of the gallery.
 
+    With the tools "inverse" it is light or colour without noise, undone by the inverse of F, and
+    no network is called.
+
     make(size): F with Phi known, of a size x size scene. blind(size): the same with Phi to be
     found, None where nothing in the package finds it; ``why`` then says so in a sentence. tools:
     the family of simple tools. classes: names in the API reference. chapter: (file, its words).
@@ -94,6 +97,9 @@ def _dim(blur: Degradation, light: Degradation) -> Degradation:
     return Compose(blur, LinearLight(light), JPEG.from_quality(85, sigma=DIM))
 
 
+INVERSE = (
+    "No network is called: once $\\Phi$ is known light is undone by its inverse, whatever the tool."
+)
 GIVEN = "Which pixels are missing is given, not found: no colour tells them apart."
 FACTOR = "By how much the photo is to be enlarged is a wish: nothing is to be found."
 TABLES = (
@@ -179,9 +185,9 @@ ENTRIES = {
         ("ChannelMean",), WRONG, "restore(y, ChannelMean(sigma=2 / 255), prior)",
     ),
     "colour-cast": Entry(
-        "Colour cast", "Colour", "light",
-        _only(LinearLight(ColourCast((1.35, 1.0, 0.65)), FAINT)),
-        lambda size: LinearLight(ColourCast(), FAINT), "",
+        "Colour cast", "Colour", "inverse",
+        _only(LinearLight(ColourCast((1.35, 1.0, 0.65)))),
+        lambda size: LinearLight(ColourCast()), INVERSE,
         ("ColourCast", "LinearLight", "cast_posterior"), FOUND, f"{COMMAND} \\\n  --only colour",
     ),
     "too-dark": Entry(
@@ -198,18 +204,18 @@ ENTRIES = {
         ("SmoothExposure", "Clip", "LinearLight"), WRONG, f"{COMMAND} \\\n  --only light",
     ),
     "low-contrast": Entry(
-        "Low contrast", "Light", "light",
-        _only(Contrast(0.35, FAINT)), lambda size: Contrast(sigma=FAINT), "",
-        ("Contrast",), WRONG, f"{COMMAND} \\\n  --only light",
+        "Low contrast", "Light", "inverse",
+        _only(Contrast(0.35)), lambda size: Contrast(), INVERSE,
+        ("Contrast",), WRONG, "Contrast().initialise(y).start(y)",
     ),
     "gamma": Entry(
-        "Gamma", "Light", "light",
-        _only(Gamma(2.2, sigma=FAINT)), lambda size: Gamma(sigma=FAINT), "",
-        ("Gamma",), WRONG, "restore(y, Gamma(sigma=2 / 255), prior)",
+        "Gamma", "Light", "inverse",
+        _only(Gamma(2.2)), lambda size: Gamma(), INVERSE,
+        ("Gamma",), WRONG, "Gamma().initialise(y).start(y)",
     ),
     "uneven-light": Entry(
-        "Uneven light", "Light", "light",
-        _only(ToneMap(SHADE, sigma=FAINT)), lambda size: ToneMap(sigma=FAINT), "",
+        "Uneven light", "Light", "inverse",
+        _only(ToneMap(SHADE)), lambda size: ToneMap(), INVERSE,
         ("ToneMap", "estimate_light"), FOUND, f"{COMMAND} \\\n  --only light",
     ),
     **{
