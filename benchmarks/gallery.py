@@ -14,9 +14,9 @@ white patch; and without noise the inverse of F is all there is to do. PSNR in d
 
 Writes gdp_lite/book/results/gallery.csv, a row for each kind, photo and way; what is there is not
 computed again. Then, for each kind whose rows are complete, into book/gallery/: the photo with the
-median gain (Phi found where it is, else known), computed again at 256 x 256, a picture for each
-way; and of the photo with the least gain the crop that was scored: before, restored and scene.
---pictures makes these again. About 50 minutes on one core.
+median gain (Phi found where it is, else known), computed again at 256 x 256, a picture and a row
+for each way; and of the photo with the least gain the crop that was scored: before, restored and
+scene. --pictures makes these again. About 40 minutes on one core.
 """
 
 import csv
@@ -60,7 +60,7 @@ MARGIN = 32  # pixels
 HELD_BACK, OF_LIGHT = 93, 23  # every 93rd of the 186 photos of train/val, two; or nine
 OUT = Path(__file__).parents[1] / "book" / "gallery"
 TABLE = FOLDER / "gallery.csv"
-COLUMNS = ("kind", "photo", "way", "tool", "phi", "psnr", "haarpsi")
+COLUMNS = ("kind", "photo", "size", "way", "tool", "phi", "psnr", "haarpsi")
 BYTES = 30_000  # of one picture, at most
 QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
 THUMBNAILS = ("noise", "motion-blur", "blocks-4", "text", "too-dark", "jpeg-10")
@@ -426,9 +426,10 @@ def read(path):
 # The table.
 
 
-def rows_of(kind):
+def rows_of(kind, size=SIZE):
     with suppress(FileNotFoundError):
-        return [row for row in load_results("gallery") if row["kind"] == kind]
+        rows = load_results("gallery")
+        return [row for row in rows if row["kind"] == kind and row["size"] == size]
     return []
 
 
@@ -445,7 +446,8 @@ def add(row):
 def score(kind, name, images, x):
     for way, (image, tool, phi) in images.items():
         clipped = image.detach().float().clamp(0, 1)
-        row = {"kind": kind, "photo": name, "way": way, "tool": tool, "phi": phi}
+        row = {"kind": kind, "photo": name, "size": x.shape[-1], "way": way}
+        row |= {"tool": tool, "phi": phi}
         row["psnr"] = round(min(float(psnr(clipped, x)), 99.0), 3)
         row["haarpsi"] = round(float(haarpsi(clipped, x)), 4)
         add(row)
@@ -493,6 +495,8 @@ def pictures(kind, of, rows):
     """Median at 256 x 256; of the worst what was scored. of(name, size) -> scene, ways."""
     median, worst = median_and_worst(rows)
     scene, images = of(median, SHOWN)
+    if not rows_of(kind, SHOWN):
+        score(kind, median, images, scene)
     shown = {f"{kind}-scene": scene}
     shown |= {file_name(kind, way): image for way, (image, _, _) in images.items()}
     scene, images = of(worst, SIZE)

@@ -24,8 +24,8 @@ KINDS = [kind for kind in ENTRIES if f"{{gallery}} {kind}\n" in PAGE]
 each = pytest.mark.parametrize("kind", KINDS)
 
 
-def rows_of(kind):
-    return [row for row in ROWS if row["kind"] == kind]
+def rows_of(kind, size=96):
+    return [row for row in ROWS if row["kind"] == kind and row["size"] == size]
 
 
 def ways_of(kind):
@@ -86,9 +86,11 @@ def test_what_is_computed_is_what_the_page_shows():
 
 
 @each
-def test_every_entry_has_twelve_scores_for_each_way(kind):
+def test_every_entry_has_twelve_scores_for_each_way(kind, page):
     rows, ways = rows_of(kind), ways_of(kind)
     assert [(row["photo"], row["way"]) for row in rows] == [(p, w) for p in PHOTOS for w in ways]
+    median = page["shown"](rows)[0]
+    assert [(row["photo"], row["way"]) for row in rows_of(kind, 256)] == [(median, w) for w in ways]
     entry, needed = ENTRIES[kind], {"photo"}
     if entry.make is not None or kind == "phone-noise":
         needed |= {"known"} if entry.tools == "inverse" else {"simple, known", "known"}

@@ -29,11 +29,14 @@ LABELS = {
     "simple, hint": "simple tool, strokes",
     "restored, hint": "restored, strokes",
 }
+SHOWN = 256
 PAIRS = (("simple, known", "known"), ("simple, found", "found"), ("simple, hint", "restored, hint"))
 
 
-def rows_of(kind):
-    return [row for row in load_results("gallery") if row["kind"] == kind]
+def rows_of(kind, size=96):
+    """Of the crops that are scored; those of the photo that is shown have another size."""
+    rows = load_results("gallery")
+    return [row for row in rows if row["kind"] == kind and row["size"] == size]
 
 
 def scores(rows, way, score):
@@ -143,7 +146,7 @@ class GalleryEntry(SphinxDirective):
         if told != [median, worst]:
             raise self.error(f"the words about {kind} are not about {median} {worst}")
         out = [raw(self.head(entry, rows))]
-        value = {row["way"]: row["psnr"] for row in rows if row["photo"] == median}
+        value = {row["way"]: row["psnr"] for row in rows_of(kind, SHOWN)}
         for way in ("scene", *ways(rows)):
             score = f"{value[way]:.1f} dB" if way in value else ""
             out.append(self.shot(kind, way, self.alt(way, median), score))
@@ -199,8 +202,7 @@ class GalleryEntry(SphinxDirective):
         return f"{self.subject(photo)}, {LABELS[way]}"
 
     def caption(self, photo):
-        rows = [row for row in rows_of(self.arguments[0]) if row["photo"] == photo]
-        phi = {row["way"]: row["phi"] for row in rows if row["phi"]}
+        phi = {row["way"]: row["phi"] for row in rows_of(self.arguments[0], SHOWN) if row["phi"]}
         names = {"known": "Φ", "found": "Φ found", "hint": "Strokes"}
         told = "".join(f" {names[way]}: {words}." for way, words in phi.items())
         return f"Photo: {credit(photo)}.{told}"
