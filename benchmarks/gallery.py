@@ -198,10 +198,6 @@ def thumbnail_chain(y, F, weight, to_file):
     return small.start(decoded(y, code, weight, to_file))
 
 
-def as_it_is(y, F):
-    return F.start(y)
-
-
 TOOLS = {  # family: name -> function and the grid of its settings
     "denoise": {
         "non-local means": (lambda y, F, h: means(y, F.sigma, h), {"h": (0.4, 0.5, 0.6, 0.7, 0.9)}),
@@ -226,7 +222,7 @@ TOOLS = {  # family: name -> function and the grid of its settings
         "biharmonic": (biharmonic, {}),
         "OpenCV inpaint": (marching, {"method": ("Telea", "Navier-Stokes")}),
     },
-    "grey": {"none (grey as it is)": (as_it_is, {})},
+    "grey": {},  # without a hint there is none
     "inverse": {},
     "light": {"NLM and inverse": (undone, {"h": (0.0, 0.4, 0.55, 0.7, 1.0)})},
     "jpeg": {
@@ -350,7 +346,8 @@ def ways(kind, x, number, prior, settings):
         out["simple, found"] = (*simple(kind, y, found, settings["found"]), "")
         out["found"] = (found.start(y).detach(), "inverse", described(found))
         return out
-    out["simple, known"] = (*simple(kind, y, F, settings["known"]), "")
+    if TOOLS[entry.tools]:
+        out["simple, known"] = (*simple(kind, y, F, settings["known"]), "")
     known = restore(y, F, prior, generator=seeded(number)).image
     out["known"] = (known, "restore", described(F))
     if found is not None:

@@ -8,6 +8,7 @@ import statistics
 from pathlib import Path
 from typing import ClassVar
 
+from docutils import nodes
 from docutils.parsers.rst import directives
 from pictures import image, raw
 from sphinx.util.docutils import SphinxDirective
@@ -126,7 +127,7 @@ def links(entry):
 
 
 class GalleryEntry(SphinxDirective):
-    """`{gallery} KIND`: its figure, scores, a failure and where to go on.
+    """`{gallery} KIND`: a section with its figure, scores, a failure and where to go on.
 
     look: what the damage looks like, for alternative texts. photos: the median and the worst, of
     which the words are that follow: see, what the figure shows, and failure, what went wrong.
@@ -141,11 +142,15 @@ class GalleryEntry(SphinxDirective):
         kind = self.arguments[0]
         self.env.note_dependency(str(FOLDER / "gallery.csv"))
         entry, rows = ENTRIES[kind], rows_of(kind)
+        if not rows_of(kind, SHOWN):
+            return []  # not computed yet
         median, worst = shown(rows)
         told = self.options.get("photos", f"{median} {worst}").split()
         if told != [median, worst]:
             raise self.error(f"the words about {kind} are not about {median} {worst}")
-        out = [raw(self.head(entry, rows))]
+        section = nodes.section(ids=[f"gallery-{kind}"], names=[f"gallery-{kind}"])
+        self.state.document.note_explicit_target(section)
+        out = [nodes.title("", entry.title), raw(self.head(entry, rows))]
         value = {row["way"]: row["psnr"] for row in rows_of(kind, SHOWN)}
         for way in ("scene", *ways(rows)):
             score = f"{value[way]:.1f} dB" if way in value else ""
@@ -159,7 +164,8 @@ class GalleryEntry(SphinxDirective):
             f"{links(entry)}\n\n```{'sh' if 'python -m' in entry.code else 'python'}\n"
             f"{entry.code}\n```"
         )
-        return out
+        section += out
+        return [section]
 
     def failure(self, kind, rows, worst):
         """The photo that gained least: before, restored, scene; and why, where it is told."""

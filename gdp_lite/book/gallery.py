@@ -97,15 +97,10 @@ def _dim(blur: Degradation, light: Degradation) -> Degradation:
     return Compose(blur, LinearLight(light), JPEG.from_quality(85, sigma=DIM))
 
 
-INVERSE = (
-    "No network is called: once $\\Phi$ is known light is undone by its inverse, whatever the tool."
-)
+INVERSE = "No network is called: once Φ is known light is undone by its inverse, whatever the tool."
 GIVEN = "Which pixels are missing is given, not found: no colour tells them apart."
 FACTOR = "By how much the photo is to be enlarged is a wish: nothing is to be found."
-TABLES = (
-    "$\\Phi$ stands in the file: `JPEG.from_file` reads its tables, so that found is known, and "
-    "there is one panel."
-)
+TABLES = "Φ stands in the file: `JPEG.from_file` reads its tables, so that found and known are one."
 WRONG = ("what_goes_wrong.ipynb", "What goes wrong in a photo")
 FOUND = ("finding_phi.ipynb", "Find what went wrong")
 FIRST = ("first_restoration.ipynb", "A first restoration")
