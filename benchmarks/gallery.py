@@ -35,7 +35,7 @@ from torch import Generator
 from torch.nn import functional
 
 from gdp_lite.book.appearance import true_noise
-from gdp_lite.book.gallery import ENTRIES, PHOTOS
+from gdp_lite.book.gallery import ENTRIES, PHOTOS, THUMBNAILS
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import FOLDER, load_results
 from gdp_lite.book.strokes import Strokes, spread, strokes
@@ -63,7 +63,6 @@ TABLE = FOLDER / "gallery.csv"
 COLUMNS = ("kind", "photo", "size", "way", "tool", "phi", "psnr", "haarpsi")
 BYTES = 30_000  # of one picture, at most
 QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
-THUMBNAILS = ("noise", "motion-blur", "blocks-4", "text", "too-dark", "jpeg-10")
 GRAINY = 8 / 255  # tolerance of an overlay's colour under the print's noise, 2.7 times as much
 
 

@@ -14,7 +14,7 @@ from pictures import image, raw
 from sphinx.util.docutils import SphinxDirective
 
 from gdp_lite import degradations, diagnosis, estimators, restoring
-from gdp_lite.book.gallery import ENTRIES, PHOTOS, credit
+from gdp_lite.book.gallery import ENTRIES, PHOTOS, THUMBNAILS, credit
 from gdp_lite.book.interactive import escape
 from gdp_lite.book.results import FOLDER, load_results
 
@@ -214,6 +214,21 @@ class GalleryEntry(SphinxDirective):
         return f"Photo: {credit(photo)}.{told}"
 
 
+class Thumbnails(SphinxDirective):
+    """`{gallery-thumbnails}`: a row of them, each a link to its entry; those that are computed."""
+
+    def run(self):
+        self.env.note_dependency(str(FOLDER / "gallery.csv"))
+        cells = [
+            f"````{{grid-item}}\n[![{alt}](gallery/thumb-{kind}.webp)](gallery.md#gallery-{kind})\n\n"
+            f"[{words}](gallery.md#gallery-{kind})\n````\n"
+            for kind, (words, alt) in THUMBNAILS.items()
+            if rows_of(kind, SHOWN)
+        ]
+        grid = ":margin: 0\n:padding: 0\n:gutter: 2\n\n" + "\n".join(cells)
+        return self.parse_text_to_nodes(f"`````{{grid}} 2 3 6 6\n{grid}`````")
+
+
 def only_here(app, pagename, templatename, context, doctree):
     """The script and the style of the page are loaded by no other."""
     if pagename == "book/gallery":
@@ -223,5 +238,6 @@ def only_here(app, pagename, templatename, context, doctree):
 def setup(app):
     app.setup_extension("pictures")
     app.add_directive("gallery", GalleryEntry)
+    app.add_directive("gallery-thumbnails", Thumbnails)
     app.connect("html-page-context", only_here)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -252,6 +252,16 @@ ENTRIES = {
     ),
 }  # fmt: skip
 
+# The landing page's: left half the photo, right half restored; their names and alternative texts.
+THUMBNAILS = {
+    "noise": ("White noise", "Left half covered with grain, right half without it"),
+    "motion-blur": ("Motion blur", "Left half smeared by a movement, right half sharper"),
+    "blocks-4": ("Low resolution", "Left half in squares, right half with smooth edges"),
+    "text": ("Text", "Left half under yellow letters, right half without them"),
+    "too-dark": ("Too dark", "Left half dark, right half in good light"),
+    "jpeg-10": ("JPEG", "Left half in blocks of a strong JPEG, right half without them"),
+}
+
 # The photos and what their centres show; none with a person. Kodak's are released for unrestricted
 # use, scikit-image's two are CC0.
 PHOTOS = {
