@@ -22,7 +22,6 @@ scene. --pictures makes these again. About 40 minutes on one core.
 import csv
 import io
 import itertools
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -35,9 +34,18 @@ from torch import Generator
 from torch.nn import functional
 
 from gdp_lite.book.appearance import true_noise
-from gdp_lite.book.gallery import ENTRIES, PHOTOS, THUMBNAILS
+from gdp_lite.book.gallery import (
+    ENTRIES,
+    PHOTOS,
+    SHOWN,
+    SIZE,
+    THUMBNAILS,
+    best_way,
+    median_and_worst,
+    rows_of,
+)
 from gdp_lite.book.metrics import psnr
-from gdp_lite.book.results import FOLDER, load_results
+from gdp_lite.book.results import FOLDER
 from gdp_lite.book.strokes import Strokes, spread, strokes
 from gdp_lite.degradations import Compose, GaussianNoise, Occlusion
 from gdp_lite.denoise import denoise_coarse, denoise_fine
@@ -55,7 +63,6 @@ from gdp_lite.prior import load_prior
 from gdp_lite.restoring import amplified, cleaned, relit
 from gdp_lite.sampler import restore
 
-SIZE, SHOWN = 96, 256
 MARGIN = 32  # pixels
 HELD_BACK, OF_LIGHT = 93, 23  # every 93rd of the 186 photos of train/val, two; or nine
 OUT = Path(__file__).parents[1] / "book" / "gallery"
@@ -422,13 +429,6 @@ def read(path):
 # The table.
 
 
-def rows_of(kind, size=SIZE):
-    with suppress(FileNotFoundError):
-        rows = load_results("gallery")
-        return [row for row in rows if row["kind"] == kind and row["size"] == size]
-    return []
-
-
 def add(row):
     """One line at once, so that two runs with kinds of their own may write the same table."""
     line = io.StringIO()
@@ -447,23 +447,6 @@ def score(kind, name, images, x):
         row["psnr"] = round(min(float(psnr(clipped, x)), 99.0), 3)
         row["haarpsi"] = round(float(haarpsi(clipped, x)), 4)
         add(row)
-
-
-def best_way(rows):
-    """The way of which median and worst are shown."""
-    return "found" if any(row["way"] == "found" for row in rows) else "known"
-
-
-def ranked(rows):
-    """Photos by how much nearer to the scene they came, the least first."""
-    way, scores = best_way(rows), {(row["photo"], row["way"]): row["psnr"] for row in rows}
-    names = dict.fromkeys(row["photo"] for row in rows)
-    return sorted(names, key=lambda name: scores[name, way] - scores[name, "photo"])
-
-
-def median_and_worst(rows):
-    order = ranked(rows)
-    return order[(len(order) - 1) // 2], order[0]
 
 
 # Pictures.

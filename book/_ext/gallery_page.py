@@ -14,9 +14,18 @@ from pictures import image, raw
 from sphinx.util.docutils import SphinxDirective
 
 from gdp_lite import degradations, diagnosis, estimators, restoring
-from gdp_lite.book.gallery import ENTRIES, PHOTOS, THUMBNAILS, credit
+from gdp_lite.book.gallery import (
+    ENTRIES,
+    PHOTOS,
+    SHOWN,
+    THUMBNAILS,
+    best_way,
+    credit,
+    median_and_worst,
+    rows_of,
+)
 from gdp_lite.book.interactive import escape
-from gdp_lite.book.results import FOLDER, load_results
+from gdp_lite.book.results import FOLDER
 
 # Ways in the order of the page: two rows of the figure's columns, read downwards.
 LABELS = {
@@ -30,14 +39,7 @@ LABELS = {
     "simple, hint": "simple tool, strokes",
     "restored, hint": "restored, strokes",
 }
-SHOWN = 256
 PAIRS = (("simple, known", "known"), ("simple, found", "found"), ("simple, hint", "restored, hint"))
-
-
-def rows_of(kind, size=96):
-    """Of the crops that are scored; those of the photo that is shown have another size."""
-    rows = load_results("gallery")
-    return [row for row in rows if row["kind"] == kind and row["size"] == size]
 
 
 def scores(rows, way, score):
@@ -51,13 +53,8 @@ def ways(rows):
     return [way for way in LABELS if way in there]
 
 
-def shown(rows):
-    """(median, worst): photos by their gain, with Phi found where there is one, else known."""
-    way = "found" if "found" in ways(rows) else "known"
-    value = {(row["photo"], row["way"]): row["psnr"] for row in rows}
-    names = dict.fromkeys(row["photo"] for row in rows)
-    order = sorted(names, key=lambda name: value[name, way] - value[name, "photo"])
-    return order[(len(order) - 1) // 2], order[0]
+def count(rows):
+    return len({row["photo"] for row in rows})
 
 
 def tool(rows, way):
@@ -67,7 +64,7 @@ def tool(rows, way):
 
 def table(rows):
     """Markdown: mean and standard deviation over the photos of each way."""
-    lines = ["| 12 photos | PSNR, dB | HaarPSI |", "|---|---|---|"]
+    lines = [f"| {count(rows)} photos | PSNR, dB | HaarPSI |", "|---|---|---|"]
     for way in ways(rows):
         used = tool(rows, way) if way.startswith("simple") else ""
         psnr, haar = (scores(rows, way, score) for score in ("psnr", "haarpsi"))
@@ -144,7 +141,7 @@ class GalleryEntry(SphinxDirective):
         entry, rows = ENTRIES[kind], rows_of(kind)
         if not rows_of(kind, SHOWN):
             return []  # not computed yet
-        median, worst = shown(rows)
+        median, worst = median_and_worst(rows)
         told = self.options.get("photos", f"{median} {worst}").split()
         if told != [median, worst]:
             raise self.error(f"the words about {kind} are not about {median} {worst}")
@@ -169,13 +166,13 @@ class GalleryEntry(SphinxDirective):
 
     def failure(self, kind, rows, worst):
         """The photo that gained least: before, restored, scene; and why, where it is told."""
-        way = "found" if "found" in ways(rows) else "known"
+        way = best_way(rows)
         words = self.options.get("failure", "")
         value = {row["way"]: row["psnr"] for row in rows if row["photo"] == worst}
         alt = f"{self.subject(worst)}: photo, {LABELS[way]}, scene. {words}"
         told = self.parse_text_to_nodes(
-            f"**Worst of the 12**, {credit(worst).partition(',')[0]}: photo, {LABELS[way]} "
-            f"({value['photo']:.1f} to {value[way]:.1f} dB), scene. {words}"
+            f"**Worst of the {count(rows)}**, {credit(worst).partition(',')[0]}: photo, "
+            f"{LABELS[way]} ({value['photo']:.1f} to {value[way]:.1f} dB), scene. {words}"
         )
         still = image(self.path(kind, "worst"), "gallery", alt)
         return [raw('<div class="gdp-failure">'), still, *told, raw("</div>")]

@@ -5,11 +5,13 @@ page and scores cannot name different things. Images are (1, 3, H, W) in display
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from torch import Generator, Tensor
 
 from gdp_lite.book.masks import box_mask, scratch_mask, text_mask
+from gdp_lite.book.results import load_results
 from gdp_lite.degradations import (
     JPEG,
     BicubicDownsampling,
@@ -37,6 +39,7 @@ from gdp_lite.degradations import (
     random_mask,
 )
 
+SIZE, SHOWN = 96, 256  # pixels of the crops that are scored, and of the picture that is shown
 FAINT = 2 / 255  # noise of most entries, told to every method
 DIM, OLD = 6 / 255, 3 / 255  # of the mixtures
 YELLOW, PALE, BLUE = (1.0, 0.9, 0.2), (0.97, 0.97, 0.97), (0.1, 0.3, 0.8)
@@ -278,6 +281,27 @@ PHOTOS = {
     "skimage-chelsea": "a tabby cat's face",
     "skimage-coffee": "a red cup of coffee",
 }
+
+
+def rows_of(kind: str, size: int = SIZE) -> list[dict]:
+    """The table's rows of one kind: of the crops that are scored, or of the photo that is shown."""
+    with suppress(FileNotFoundError):
+        rows = load_results("gallery")
+        return [row for row in rows if row["kind"] == kind and row["size"] == size]
+    return []
+
+
+def best_way(rows: list[dict]) -> str:
+    """The way by which photos are ranked: with Phi found where something finds it, else known."""
+    return "found" if any(row["way"] == "found" for row in rows) else "known"
+
+
+def median_and_worst(rows: list[dict]) -> tuple[str, str]:
+    """Photos by how much nearer to the scene they came; of two in the middle the lesser."""
+    way, scores = best_way(rows), {(row["photo"], row["way"]): row["psnr"] for row in rows}
+    names = dict.fromkeys(row["photo"] for row in rows)
+    order = sorted(names, key=lambda name: scores[name, way] - scores[name, "photo"])
+    return order[(len(order) - 1) // 2], order[0]
 
 
 def credit(photo: str) -> str:
