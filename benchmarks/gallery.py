@@ -68,7 +68,7 @@ HELD_BACK, OF_LIGHT = 93, 23  # every 93rd of the 186 photos of train/val, two; 
 OUT = Path(__file__).parents[1] / "book" / "gallery"
 TABLE = FOLDER / "gallery.csv"
 COLUMNS = ("kind", "photo", "size", "way", "tool", "phi", "psnr", "haarpsi")
-BYTES = 30_000  # of one picture, at most
+BYTES = 23_000  # of one picture, at most: 4 MB in all
 QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
 GRAINY = 8 / 255  # tolerance of an overlay's colour under the print's noise, 2.7 times as much
 
