@@ -216,14 +216,12 @@ class Thumbnails(SphinxDirective):
 
     def run(self):
         self.env.note_dependency(str(FOLDER / "gallery.csv"))
-        cells = [
-            f"````{{grid-item}}\n[![{alt}](gallery/thumb-{kind}.webp)](gallery.md#gallery-{kind})\n\n"
-            f"[{words}](gallery.md#gallery-{kind})\n````\n"
-            for kind, (words, alt) in THUMBNAILS.items()
-            if rows_of(kind, SHOWN)
-        ]
-        grid = ":margin: 0\n:padding: 0\n:gutter: 2\n\n" + "\n".join(cells)
-        return self.parse_text_to_nodes(f"`````{{grid}} 2 3 6 6\n{grid}`````")
+        folder, out = Path(self.env.srcdir) / "book" / "gallery", [raw('<div class="gdp-thumbs">')]
+        for kind, (words, alt) in THUMBNAILS.items():
+            if rows_of(kind, SHOWN):
+                path, to = folder / f"thumb-{kind}.webp", f"gallery.html#gallery-{kind}"
+                out.append(image(path, "gallery", alt, to=to, words=words))
+        return [*out, raw("</div>")]
 
 
 def only_here(app, pagename, templatename, context, doctree):

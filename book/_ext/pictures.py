@@ -7,11 +7,12 @@ from gdp_lite.book.interactive import escape
 
 
 class picture(nodes.image):
-    """An image with its size; with ``link`` one that leads to its own file, ``label`` its name."""
+    """An image with its size. label: (words, score), for one that leads to its own file; or to and
+    words, for one that leads to another page."""
 
 
 def visit_picture(self, node):
-    """Writes an <img>, in an <a> where it is a link."""
+    """Writes an <img>, in an <a> where it leads somewhere."""
     path = f"{self.builder.imgpath}/{self.builder.images[node['uri']]}"
     image = (
         f'<img src="{path}" alt="{escape(node["alt"])}" width="{node["pixels"][0]}" '
@@ -23,6 +24,8 @@ def visit_picture(self, node):
             f'<a class="gdp-shot" href="{path}" data-way="{escape(words)}">{image}'
             f"<span>{escape(words)}<b>{escape(score)}</b></span></a>"
         )
+    if node.get("to"):
+        image = f'<a href="{node["to"]}">{image}<span>{escape(node["words"])}</span></a>'
     self.body.append(image)
     raise nodes.SkipNode
 

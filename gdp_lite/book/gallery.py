@@ -60,7 +60,6 @@ class Entry(NamedTuple):
     """
 
     title: str
-    group: str
     tools: str
     make: Callable[[int], Degradation] | None
     blind: Callable[[int], Degradation] | None
@@ -113,125 +112,125 @@ COMMAND = "python -m gdp_lite restore photo.jpg"
 
 ENTRIES = {
     "noise": Entry(
-        "White noise", "Noise", "denoise",
+        "White noise", "denoise",
         _only(GaussianNoise(25 / 255)), lambda size: GaussianNoise(), "",
         ("GaussianNoise", "estimate_noise_level"),
         ("what_goes_wrong.ipynb", "What goes wrong in a photo"),
         "sigma = estimate_noise_level(y, prior)\nrestore(y, GaussianNoise(sigma), prior)",
     ),
     "phone-noise": Entry(
-        "A phone's noise", "Noise", "capture", None, None, "",
+        "A phone's noise", "capture", None, None, "",
         ("NoiseSpectrum", "estimate_noise_spectrum"), PHONE, f"{COMMAND} \\\n  --only noise",
     ),
     "gaussian-blur": Entry(
-        "Gaussian blur", "Blur", "deblur",
+        "Gaussian blur", "deblur",
         _only(GaussianBlur(13, 1.8, FAINT)),
         lambda size: BlindGaussianBlur(25, sigma=FAINT), "",
         ("GaussianBlur", "BlindGaussianBlur"), FIRST, f"{COMMAND} \\\n  --task deblur",
     ),
     "motion-blur": Entry(
-        "Motion blur", "Blur", "deblur",
+        "Motion blur", "deblur",
         _only(Blur(motion_kernel(11, 30), FAINT)), lambda size: BlindBlur(17, sigma=FAINT), "",
         ("Blur", "BlindBlur"), FOUND, "restore(y, BlindBlur(17), prior)",
     ),
     "defocus": Entry(
-        "Out of focus", "Blur", "deblur",
+        "Out of focus", "deblur",
         _only(Blur(defocus_kernel(3.0), FAINT)), lambda size: BlindBlur(11, sigma=FAINT), "",
         ("Blur", "BlindBlur"), FOUND, "restore(y, BlindBlur(11), prior)",
     ),
     **{
         f"blocks-{d}": Entry(
-            f"Low resolution, blocks ×{d}", "Resolution", "enlarge",
+            f"Low resolution, blocks ×{d}", "enlarge",
             _only(BlockAverage(d, sigma=FAINT)), None, FACTOR, ("BlockAverage",), WRONG,
             f"{COMMAND} \\\n  --task superres --factor {d}",
         )
         for d in (2, 4, 8)
     },
     "bicubic-4": Entry(
-        "Low resolution, bicubic ×4", "Resolution", "enlarge",
+        "Low resolution, bicubic ×4", "enlarge",
         _only(BicubicDownsampling(4, sigma=FAINT)), None, FACTOR, ("BicubicDownsampling",), WRONG,
         "F = BicubicDownsampling(4, sigma=2 / 255)\nrestore(y, F, prior)",
     ),
     "missing": Entry(
-        "A quarter of the pixels missing", "Covered", "fill",
+        "A quarter of the pixels missing", "fill",
         lambda size: Inpainting(holes(size), FAINT), None, GIVEN, ("Inpainting",), STEPS,
         f"{COMMAND} \\\n  --task inpaint --mask holes.png",
     ),
     "box": Entry(
-        "A box", "Covered", "fill",
+        "A box", "fill",
         lambda size: Occlusion(box(size), BLUE, FAINT),
         lambda size: BlindOcclusion((size, size), FAINT), "",
         ("Occlusion", "BlindOcclusion"), FOUND, f"{COMMAND} \\\n  --task inpaint --mask box.png",
     ),
     "scratches": Entry(
-        "Scratches", "Covered", "fill",
+        "Scratches", "fill",
         lambda size: Occlusion(scratches(size), PALE, FAINT),
         lambda size: BlindOcclusion((size, size), FAINT), "",
         ("Occlusion", "BlindOcclusion"), FOUND,
         f"{COMMAND} \\\n  --task inpaint --mask lines.png",
     ),
     "text": Entry(
-        "Text and a date stamp", "Covered", "fill",
+        "Text and a date stamp", "fill",
         lambda size: Occlusion(letters(size), YELLOW, FAINT),
         lambda size: BlindOcclusion((size, size), FAINT), "",
         ("Occlusion", "BlindOcclusion"), FOUND, "restore(y, BlindOcclusion((H, W)), prior)",
     ),
     "colour-lost": Entry(
-        "Colour lost", "Colour", "grey",
+        "Colour lost", "grey",
         _only(ChannelMean(FAINT)), None,
         "That the photo is grey is seen; which colours it had is in no estimator's reach.",
         ("ChannelMean",), WRONG, "restore(y, ChannelMean(sigma=2 / 255), prior)",
     ),
     "colour-cast": Entry(
-        "Colour cast", "Colour", "inverse",
+        "Colour cast", "inverse",
         _only(LinearLight(ColourCast((1.35, 1.0, 0.65)))),
         lambda size: LinearLight(ColourCast()), INVERSE,
         ("ColourCast", "LinearLight", "cast_posterior"), FOUND, f"{COMMAND} \\\n  --only colour",
     ),
     "too-dark": Entry(
-        "Too dark", "Light", "light",
+        "Too dark", "light",
         _only(LinearLight(SmoothExposure(0.15), 4 / 255)),
         lambda size: LinearLight(SmoothExposure(), 4 / 255), "",
         ("SmoothExposure", "LinearLight", "exposure_posterior"), FOUND,
         f"{COMMAND} \\\n  --only light,noise",
     ),
     "too-bright": Entry(
-        "Too bright, with clipping", "Light", "light",
+        "Too bright, with clipping", "light",
         _only(LinearLight(Compose(SmoothExposure(2.5), Clip()), FAINT)),
         lambda size: LinearLight(Compose(SmoothExposure(), Clip()), FAINT), "",
         ("SmoothExposure", "Clip", "LinearLight"), WRONG, f"{COMMAND} \\\n  --only light",
     ),
     "low-contrast": Entry(
-        "Low contrast", "Light", "inverse",
+        "Low contrast", "inverse",
         _only(Contrast(0.35)), lambda size: Contrast(), INVERSE,
         ("Contrast",), WRONG, "Contrast().initialise(y).start(y)",
     ),
     "gamma": Entry(
-        "Gamma", "Light", "inverse",
+        "Gamma", "inverse",
         _only(Gamma(2.2)), lambda size: Gamma(), INVERSE,
         ("Gamma",), WRONG, "Gamma().initialise(y).start(y)",
     ),
     "uneven-light": Entry(
-        "Uneven light", "Light", "inverse",
+        "Uneven light", "inverse",
         _only(ToneMap(SHADE)), lambda size: ToneMap(), INVERSE,
         ("ToneMap", "estimate_light"), FOUND, f"{COMMAND} \\\n  --only light",
     ),
     **{
         f"jpeg-{q}": Entry(
-            f"JPEG, quality {q}", "JPEG", "jpeg",
+            f"JPEG, quality {q}", "jpeg",
             _only(JPEG.from_quality(q)), None, TABLES, ("JPEG",), FOUND,
             'restore(y, JPEG.from_file("photo.jpg"), prior)',
         )
         for q in (10, 30, 60)
     },
     "dim-room": Entry(
-        "A dim room: soft, dark, noisy, JPEG", "Mixtures", "dim",
+        "A dim room: soft, dark, noisy, JPEG", "dim",
         _only(_dim(GaussianBlur(9, 1.2), SmoothExposure(0.3))),
         lambda size: _dim(BlindGaussianBlur(25), SmoothExposure()), "",
         ("Compose", "estimate_noise_spectrum"), PHONE, COMMAND,
     ),
     "old-print": Entry(
-        "An old print: pale, yellowed, scratched", "Mixtures", "print",
+        "An old print: pale, yellowed, scratched", "print",
         lambda size: Compose(
             Contrast(0.5), ColourCast((1.1, 1.02, 0.88)), Occlusion(scratches(size), PALE, OLD)
         ).requires_grad_(False),
@@ -243,14 +242,14 @@ ENTRIES = {
         "restore(y, F, prior)",
     ),
     "thumbnail": Entry(
-        "A thumbnail: half the size, then JPEG", "Mixtures", "thumbnail",
+        "A thumbnail: half the size, then JPEG", "thumbnail",
         _only(Compose(BicubicDownsampling(2), JPEG.from_quality(50, sigma=FAINT))), None,
         f"{FACTOR} The tables stand in the file.", ("Compose",), PHONE,
         'code = JPEG.from_file("a.jpg", sigma=2 / 255)\n'
         "F = Compose(BicubicDownsampling(2), code)\nrestore(y, F, prior)",
     ),
     "phone-file": Entry(
-        "A phone's file as it is", "Mixtures", "capture", None, None, "",
+        "A phone's file as it is", "capture", None, None, "",
         ("diagnose", "restore_image"), ("real_photos.md", "Real phone photos"), COMMAND,
     ),
 }  # fmt: skip
