@@ -9,8 +9,8 @@ with a tile of it, and through classical tools that get the same relit photo and
 non-local means (luma at full size, chroma at a quarter) and, where softness was found,
 Richardson-Lucy. Writes book/real/NAME-*.webp, and what was found, by whom the photo is, and
 measured figures of each crop into book/real/photos.json. A photo whose entry is there is left as it
-is, but for --again NAME. About a minute a photo on one core. --tune prints what NLM_LUMA and
-NLM_CHROMA were chosen by, on captures of the large scenes alone; two minutes.
+is, but for --again NAME. About a minute a photo on one core. --tune prints what `common`'s
+NLM_LUMA and NLM_CHROMA were chosen by, on captures of the large scenes alone; two minutes.
 """
 
 import hashlib
@@ -22,10 +22,19 @@ from urllib.parse import quote
 
 import numpy as np
 import torch
-from common import arguments, as_image, centre, mean_and_error, show
+from common import (
+    NLM_LUMA,
+    SMALL,
+    arguments,
+    as_image,
+    centre,
+    mean_and_error,
+    non_local,
+    show,
+)
 from PIL import Image
 from skimage import restoration
-from skimage.color import rgb2ycbcr, ycbcr2rgb
+from skimage.color import rgb2ycbcr
 from torch import Generator
 from torch.nn import functional
 
@@ -48,10 +57,7 @@ MARGIN, AROUND = 32, 128  # pixels that the tile, and the coarse noise, see arou
 FRAME = 640
 QUALITIES = (90, 85, 80, 75, 70, 60, 50, 40)
 BYTES = 56_000  # of one picture, at most
-# Multiples of the found noise; --tune.
-NLM_LUMA, NLM_CHROMA = 0.7, 0.2
 RL_STEPS = 5  # benchmarks/softness.py --tune: a compromise between blurred photos and captures
-SMALL = 4
 STRIP = ("galaxy_s7_edge", 1, 0, 128)  # a gain as most of those that were found have it
 
 DREW = "https://raw.githubusercontent.com/drewnoakes/metadata-extractor-images/"
@@ -217,32 +223,6 @@ def classical_crop(z, gain, diagnosis, kinds, corner):
         x = as_image(np.dstack(parts)).clamp(0, 1)
     left, top = corner
     return x[within((..., slice(top, top + SIDE), slice(left, left + SIDE)), place)]
-
-
-def non_local(x, noise, luma=None, chroma=None):
-    """Non-local means of luma at full size and of chroma at a quarter, h told by the noise."""
-    luma, chroma = NLM_LUMA if luma is None else luma, NLM_CHROMA if chroma is None else chroma
-    ycc = rgb2ycbcr(x[0].permute(1, 2, 0).numpy())  # luma 16 to 235
-    levels = (
-        219 * float(noise.bands[0, :3].square().mean().sqrt()),
-        224 * float(noise.bands[1].square().mean().sqrt()),
-    )
-    options = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
-    if luma * levels[0] > 0.1:
-        h = luma * levels[0]
-        ycc[..., 0] = restoration.denoise_nl_means(ycc[..., 0], h=h, sigma=0, **options)
-    if chroma * levels[1] > 0.1:
-        full = torch.from_numpy(ycc[..., 1:]).permute(2, 0, 1)[None]
-        size = [max(n // SMALL, 1) for n in full.shape[-2:]]
-        small = functional.interpolate(full, size, mode="area")
-        array = small[0].permute(1, 2, 0).numpy()
-        quiet = restoration.denoise_nl_means(
-            array, h=chroma * levels[1], sigma=0, channel_axis=-1, **options
-        )
-        change = torch.from_numpy(quiet).permute(2, 0, 1)[None] - small
-        full = full + functional.interpolate(change, full.shape[-2:], mode="bicubic")
-        ycc[..., 1:] = full[0].permute(1, 2, 0).numpy()
-    return as_image(ycbcr2rgb(ycc)).clamp(0, 1)
 
 
 def tune(folder):

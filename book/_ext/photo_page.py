@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
-from docutils import nodes
 from docutils.parsers.rst import directives
-from PIL import Image
+from pictures import image, raw
 from sphinx.util.docutils import SphinxDirective
 
 from gdp_lite.book.interactive import STYLE, escape
@@ -73,20 +72,6 @@ def measured(crop):
     )
 
 
-class picture(nodes.image):
-    """An image with its size, loaded when it comes into view."""
-
-
-def visit_picture(self, node):
-    """Writes an <img>."""
-    path = f"{self.builder.imgpath}/{self.builder.images[node['uri']]}"
-    self.body.append(
-        f'<img src="{path}" alt="{escape(node["alt"])}" width="{node["pixels"][0]}" '
-        f'height="{node["pixels"][1]}" loading="lazy">'
-    )
-    raise nodes.SkipNode
-
-
 class RealPhoto(SphinxDirective):
     """`{real-photo} NAME`: credit, findings, the frame and the crops of a photo."""
 
@@ -143,9 +128,7 @@ class RealPhoto(SphinxDirective):
         return [raw(head), *pictures, raw(f"{tail}{caption}</figure>")]
 
     def image(self, part, way, alt):
-        path = self.path(part, way)
-        with Image.open(path) as file:  # as "width", Sphinx would make it a link to the picture
-            return picture(uri=f"real/{path.name}", alt=alt, pixels=file.size)
+        return image(self.path(part, way), "real", alt)
 
 
 class RealPhotos(SphinxDirective):
@@ -155,12 +138,8 @@ class RealPhotos(SphinxDirective):
         return self.parse_text_to_nodes(overview(read(self.env.srcdir)))
 
 
-def raw(text):
-    return nodes.raw("", text, format="html")
-
-
 def setup(app):
-    app.add_node(picture, html=(visit_picture, None))
+    app.setup_extension("pictures")
     app.add_directive("real-photo", RealPhoto)
     app.add_directive("real-photos", RealPhotos)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
