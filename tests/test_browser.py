@@ -4,6 +4,7 @@ Needs a Chromium (CHROMIUM, or on the PATH) and _build/html from the README's fi
 """
 
 import functools
+import gzip
 import http.server
 import itertools
 import os
@@ -103,6 +104,9 @@ def test_asks_no_other_host(page):
 
 
 def test_pictures_are_there_and_described(page):
+    """Those further down, too, which are loaded when they come near."""
+    page.eval_on_selector_all("img", "all => all.forEach(i => i.loading = 'eager')")
+    page.wait_for_function("[...document.images].every(i => i.complete)")
     broken = page.eval_on_selector_all(
         "img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 99))"
     )
@@ -270,6 +274,19 @@ def server():
         def log_message(self, *_):
             pass
 
+        def do_GET(self):
+            """Text is packed, as every server on the web does."""
+            path = Path(self.translate_path(self.path))
+            if path.suffix not in (".html", ".js", ".css", ".svg") or not path.is_file():
+                return super().do_GET()
+            packed = gzip.compress(path.read_bytes(), 6)
+            self.send_response(200)
+            self.send_header("Content-Type", self.guess_type(path))
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(packed)))
+            self.end_headers()
+            self.wfile.write(packed)
+
     handler = functools.partial(Quiet, directory=HTML)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -286,4 +303,41 @@ def test_search_finds_a_word(browser, request, where):
     assert any("book/index.html" in link for link in links)
     assert page.complaints == []
     assert page.strangers == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_light(browser, server, name):
+    """Transferred before a reader scrolls: a megabyte at most, and one bundle of MathJax."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    addresses, bytes_ = {}, {}
+    session.on(
+        "Network.responseReceived", lambda e: addresses.update({e["requestId"]: e["response"]})
+    )
+    session.on(
+        "Network.loadingFinished", lambda e: bytes_.update({e["requestId"]: e["encodedDataLength"]})
+    )
+    page.goto(f"{server}/{name}")
+    page.wait_for_timeout(200)
+    got = {urlparse(addresses[i]["url"]).path: size for i, size in bytes_.items() if i in addresses}
+    context.close()
+    assert f"/{name}" in got
+    assert not [path for path in got if "fontawesome" in path]
+    maths = sum(size for path, size in got.items() if "/mathjax/" in path)
+    assert maths < 0.6e6
+    assert sum(got.values()) - maths < 1e6, sorted((v, k) for k, v in got.items())[-5:]
+
+
+def test_icons_are_drawn(browser):
+    """Every icon that the theme asks for has a picture in icons.css."""
+    page = open_page(browser, (HTML / "book" / "notation.html").as_uri())
+    icons = page.eval_on_selector_all(
+        "i[class*='fa-']",
+        "all => all.map(i => [i.className, getComputedStyle(i).maskImage.slice(0, 9)])",
+    )
+    assert len(icons) > 5
+    assert {picture for _, picture in icons} == {'url("data'}, icons
     page.context.close()
