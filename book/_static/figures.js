@@ -1,5 +1,5 @@
-// A play button for every slider of stored frames: one frame fades into the next, so that the
-// motion is continuous. Without this script the slider is what it was.
+// What moving figures gain from a script of the page: a play button for every slider of stored frames,
+// whose frames fade into each other so that the motion is continuous. Without it they are what they were.
 const HOLD = 350, FADE = 450; // milliseconds of each frame
 
 function addPlay(input) {
@@ -14,6 +14,7 @@ function addPlay(input) {
   button.setAttribute("aria-pressed", "false");
   label.before(bar);
   bar.append(button, label);
+  if (told) bar.append(told); // what is shown stays in view with what changes it
   let playing = 0; // the number of the request for the next picture
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -62,3 +63,12 @@ function addPlay(input) {
 
 document.addEventListener("DOMContentLoaded", () =>
   document.querySelectorAll(".gdp-live .gdp-range input").forEach(addPlay));
+
+// A plot that is scrolled on a phone is scrolled by the keyboard, too.
+const scrolled = () => {
+  for (const figure of document.querySelectorAll(".cell_output figure:has(> img)"))
+    if (figure.scrollWidth > figure.clientWidth + 1) figure.tabIndex = 0;
+    else figure.removeAttribute("tabindex");
+};
+addEventListener("load", scrolled);
+addEventListener("resize", scrolled);
