@@ -154,6 +154,83 @@ def test_the_keyboard_does_not_stop_at_every_formula(page):
       .every(e => e.tabIndex == -1 || e.scrollWidth > e.clientWidth + 14)""")
 
 
+def test_code_fits_beside_the_contents(page):
+    """On a desk no line of code is scrolled for: a chapter's have 100 characters at most."""
+    too_wide = """() => [...document.querySelectorAll('.bd-article pre')].filter(
+      e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 60))"""
+    folds = page.locator("details:not([open])").element_handles()
+    for fold in folds:
+        fold.evaluate("e => e.open = true")
+    for width in (1024, 1440, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for _ in range(30):
+            if page.evaluate(too_wide) == []:
+                break
+            page.wait_for_timeout(100)
+        assert page.evaluate(too_wide) == []
+    for fold in folds:
+        fold.evaluate("e => e.open = false")
+
+
+def test_figures_are_numbered(page):
+    """Every output with a picture, one after the other, by chapter."""
+    shown = page.locator(".cell_output :is(img, figure.gdp-live)").count()
+    numbers = page.locator(".cell_output figcaption .caption-number").all_inner_texts()
+    assert bool(numbers) == bool(shown)
+    assert page.locator(".cell_output img:not(figure:has(> figcaption) img)").count() == 0
+    if numbers:
+        chapter = page.locator("h1 .section-number").inner_text().strip(" .")
+        assert [n.strip() for n in numbers] == [
+            f"Figure {chapter}.{k + 1}" for k in range(len(numbers))
+        ]
+
+
+def test_plots_are_legible_on_a_phone(page):
+    """Their letters, of 13 pixels and more, are shown at three quarters of that at least."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    scales = page.eval_on_selector_all(
+        ".cell_output figure > img[src$='.png']",
+        "all => all.filter(i => i.checkVisibility()).map(i => [i.src.slice(-20), "
+        "i.getBoundingClientRect().width / i.getAttribute('width')])",
+    )
+    assert [(name, scale) for name, scale in scales if scale < 0.725] == []
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_plots_are_dark_in_the_dark(page):
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    filters = page.eval_on_selector_all(
+        ".cell_output img",
+        "all => all.map(i => [/\\.(png|svg)$/.test(i.src) && !i.closest('.as-is') || "
+        "!!i.closest('.drawing'), getComputedStyle(i).filter.startsWith('invert')])",
+    )
+    page.emulate_media(color_scheme="light")
+    assert [drawn for drawn, _ in filters] == [turned for _, turned in filters]
+
+
+def test_a_slider_plays_to_its_end(page):
+    """In between, two frames are seen at once."""
+    bars = page.locator(".gdp-bar:visible")
+    if not bars.count():
+        assert page.locator(".gdp-range:visible").count() == 0
+        return
+    bar = bars.first
+    button, control = bar.locator("button"), bar.locator("input")
+    last = int(control.get_attribute("max"))
+    control.evaluate("(e, k) => { e.value = k; e.dispatchEvent(new Event('input')) }", last - 1)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    page.wait_for_selector(".gdp-next", timeout=3000)
+    page.wait_for_function(
+        "e => e.getAttribute('aria-pressed') == 'false'", arg=button.element_handle()
+    )
+    assert control.input_value() == str(last)
+    figure = page.locator("figure.gdp-live:has(.gdp-bar)").first
+    assert figure.locator(".gdp-row:visible").count() == 1
+    control.evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')) }")
+
+
 def test_internal_links_lead_somewhere(page):
     links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
     for link in sorted(set(links)):
