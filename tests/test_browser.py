@@ -175,11 +175,11 @@ def test_code_fits_beside_the_contents(page):
 def test_figures_are_numbered(page):
     """Every output with a picture, one after the other, by chapter."""
     shown = page.locator(".cell_output :is(img, figure.gdp-live)").count()
-    numbers = page.locator(".cell_output figcaption .caption-number").all_inner_texts()
+    numbers = page.locator(".cell_output figcaption .caption-number").all_text_contents()
     assert bool(numbers) == bool(shown)
     assert page.locator(".cell_output img:not(figure:has(> figcaption) img)").count() == 0
     if numbers:
-        chapter = page.locator("h1 .section-number").inner_text().strip(" .")
+        chapter = page.locator("h1 .section-number").first.inner_text().strip(" .")
         assert [n.strip() for n in numbers] == [
             f"Figure {chapter}.{k + 1}" for k in range(len(numbers))
         ]

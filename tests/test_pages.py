@@ -48,7 +48,7 @@ def test_font_awesome_is_left_out():
     ("repository", "pages"),
     [
         ("https://github.com/You/fork", "https://you.github.io/fork/"),
-        ("https://github.com/OWNER/gdp-lite", ""),
+        (f"https://github.com/{HEAD['UNKNOWN']}/gdp-lite", ""),
         ("https://git.example.org/a/b", ""),
     ],
 )
