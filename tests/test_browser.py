@@ -189,7 +189,7 @@ def test_plots_are_legible_on_a_phone(page):
     """Their letters, of 13 pixels and more, are shown at three quarters of that at least."""
     page.set_viewport_size({"width": 390, "height": 844})
     scales = page.eval_on_selector_all(
-        ".cell_output figure > img[src$='.png']",
+        ".cell_output figure > img[src$='.png'], figure.drawing .gdp-cell img",
         "all => all.filter(i => i.checkVisibility()).map(i => [i.src.slice(-20), "
         "i.getBoundingClientRect().width / i.getAttribute('width')])",
     )

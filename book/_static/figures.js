@@ -66,9 +66,11 @@ document.addEventListener("DOMContentLoaded", () =>
 
 // A plot that is scrolled on a phone is scrolled by the keyboard, too.
 const scrolled = () => {
-  for (const figure of document.querySelectorAll(".cell_output figure:has(> img)"))
+  const frames = ".cell_output figure:has(> img), figure.drawing .gdp-cell";
+  for (const figure of document.querySelectorAll(frames))
     if (figure.scrollWidth > figure.clientWidth + 1) figure.tabIndex = 0;
     else figure.removeAttribute("tabindex");
 };
 addEventListener("load", scrolled);
 addEventListener("resize", scrolled);
+addEventListener("input", scrolled); // another frame is shown
