@@ -121,7 +121,8 @@ def typeset(text: str, plain: Callable[[str], str] = str) -> str:
 
     def close() -> None:
         before, tex, after = formula(run)
-        out.append(plain(before) + (f"${tex.strip()}$" if tex else "") + plain(after))
+        tex = tex.strip().replace(r") (\mathbb", r")$ $(\mathbb")  # where a long one may break
+        out.append(plain(before) + (f"${tex}$" if tex else "") + plain(after))
         run.clear()
 
     for token in TOKEN.finditer(text):
