@@ -4,6 +4,7 @@ Needs a Chromium (CHROMIUM, or on the PATH) and _build/html from the README's fi
 """
 
 import functools
+import gzip
 import http.server
 import itertools
 import os
@@ -103,6 +104,9 @@ def test_asks_no_other_host(page):
 
 
 def test_pictures_are_there_and_described(page):
+    """Those further down, too, which are loaded when they come near."""
+    page.eval_on_selector_all("img", "all => all.forEach(i => i.loading = 'eager')")
+    page.wait_for_function("[...document.images].every(i => i.complete)")
     broken = page.eval_on_selector_all(
         "img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 99))"
     )
@@ -148,6 +152,83 @@ def test_the_keyboard_does_not_stop_at_every_formula(page):
     assert page.locator("mjx-container[display]:not([tabindex='0'])").count() == 0
     page.wait_for_function("""() => [...document.querySelectorAll('mjx-container:not([display])')]
       .every(e => e.tabIndex == -1 || e.scrollWidth > e.clientWidth + 14)""")
+
+
+def test_code_fits_beside_the_contents(page):
+    """On a desk no line of code is scrolled for: a chapter's have 100 characters at most."""
+    too_wide = """() => [...document.querySelectorAll('.bd-article pre')].filter(
+      e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 60))"""
+    folds = page.locator("details:not([open])").element_handles()
+    for fold in folds:
+        fold.evaluate("e => e.open = true")
+    for width in (1024, 1440, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for _ in range(30):
+            if page.evaluate(too_wide) == []:
+                break
+            page.wait_for_timeout(100)
+        assert page.evaluate(too_wide) == []
+    for fold in folds:
+        fold.evaluate("e => e.open = false")
+
+
+def test_figures_are_numbered(page):
+    """Every output with a picture, one after the other, by chapter."""
+    shown = page.locator(".cell_output :is(img, figure.gdp-live)").count()
+    numbers = page.locator(".cell_output figcaption .caption-number").all_text_contents()
+    assert bool(numbers) == bool(shown)
+    assert page.locator(".cell_output img:not(figure:has(> figcaption) img)").count() == 0
+    if numbers:
+        chapter = page.locator("h1 .section-number").first.inner_text().strip(" .")
+        assert [n.strip() for n in numbers] == [
+            f"Figure {chapter}.{k + 1}" for k in range(len(numbers))
+        ]
+
+
+def test_plots_are_legible_on_a_phone(page):
+    """Their letters, of 13 pixels and more, are shown at three quarters of that at least."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    scales = page.eval_on_selector_all(
+        ".cell_output figure > img[src$='.png'], figure.drawing .gdp-cell img",
+        "all => all.filter(i => i.checkVisibility()).map(i => [i.src.slice(-20), "
+        "i.getBoundingClientRect().width / i.getAttribute('width')])",
+    )
+    assert [(name, scale) for name, scale in scales if scale < 0.725] == []
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_plots_are_dark_in_the_dark(page):
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    filters = page.eval_on_selector_all(
+        ".cell_output img",
+        "all => all.map(i => [/\\.(png|svg)$/.test(i.src) && !i.closest('.as-is') || "
+        "!!i.closest('.drawing'), getComputedStyle(i).filter.startsWith('invert')])",
+    )
+    page.emulate_media(color_scheme="light")
+    assert [drawn for drawn, _ in filters] == [turned for _, turned in filters]
+
+
+def test_a_slider_plays_to_its_end(page):
+    """In between, two frames are seen at once."""
+    bars = page.locator(".gdp-bar:visible")
+    if not bars.count():
+        assert page.locator(".gdp-range:visible").count() == 0
+        return
+    bar = bars.first
+    button, control = bar.locator("button"), bar.locator("input")
+    last = int(control.get_attribute("max"))
+    control.evaluate("(e, k) => { e.value = k; e.dispatchEvent(new Event('input')) }", last - 1)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    page.wait_for_selector(".gdp-next", timeout=3000)
+    page.wait_for_function(
+        "e => e.getAttribute('aria-pressed') == 'false'", arg=button.element_handle()
+    )
+    assert control.input_value() == str(last)
+    figure = page.locator("figure.gdp-live:has(.gdp-bar)").first
+    assert figure.locator(".gdp-row:visible").count() == 1
+    control.evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')) }")
 
 
 def test_internal_links_lead_somewhere(page):
@@ -270,6 +351,19 @@ def server():
         def log_message(self, *_):
             pass
 
+        def do_GET(self):
+            """Text is packed, as every server on the web does."""
+            path = Path(self.translate_path(self.path))
+            if path.suffix not in (".html", ".js", ".css", ".svg") or not path.is_file():
+                return super().do_GET()
+            packed = gzip.compress(path.read_bytes(), 6)
+            self.send_response(200)
+            self.send_header("Content-Type", self.guess_type(path))
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(packed)))
+            self.end_headers()
+            self.wfile.write(packed)
+
     handler = functools.partial(Quiet, directory=HTML)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -286,4 +380,41 @@ def test_search_finds_a_word(browser, request, where):
     assert any("book/index.html" in link for link in links)
     assert page.complaints == []
     assert page.strangers == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_light(browser, server, name):
+    """Transferred before a reader scrolls: a megabyte at most, and one bundle of MathJax."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    addresses, bytes_ = {}, {}
+    session.on(
+        "Network.responseReceived", lambda e: addresses.update({e["requestId"]: e["response"]})
+    )
+    session.on(
+        "Network.loadingFinished", lambda e: bytes_.update({e["requestId"]: e["encodedDataLength"]})
+    )
+    page.goto(f"{server}/{name}")
+    page.wait_for_timeout(200)
+    got = {urlparse(addresses[i]["url"]).path: size for i, size in bytes_.items() if i in addresses}
+    context.close()
+    assert f"/{name}" in got
+    assert not [path for path in got if "fontawesome" in path]
+    maths = sum(size for path, size in got.items() if "/mathjax/" in path)
+    assert maths < 0.6e6
+    assert sum(got.values()) - maths < 1e6, sorted((v, k) for k, v in got.items())[-5:]
+
+
+def test_icons_are_drawn(browser):
+    """Every icon that the theme asks for has a picture in icons.css."""
+    page = open_page(browser, (HTML / "book" / "notation.html").as_uri())
+    icons = page.eval_on_selector_all(
+        "i[class*='fa-']",
+        "all => all.map(i => [i.className, getComputedStyle(i).maskImage.slice(0, 9)])",
+    )
+    assert len(icons) > 5
+    assert {picture for _, picture in icons} == {'url("data'}, icons
     page.context.close()

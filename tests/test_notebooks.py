@@ -100,6 +100,41 @@ def test_every_picture_has_an_alternative_text(path):
             assert alt, f"cell {cell['id']}: a picture without an alternative text"
 
 
+def figures(path):
+    """The cells whose output a reader looks at: pictures, and figures that move."""
+    for cell in cells(path, "code"):
+        html = ["".join(o.get("data", {}).get("text/html", "")) for o in cell["outputs"]]
+        if pictures(cell) or any("gdp-live" in text for text in html):
+            yield cell
+
+
+@each
+def test_every_figure_has_a_caption(path):
+    """One sentence, for those who see the picture: not its description."""
+    told = set()
+    for cell in figures(path):
+        about = cell["metadata"].get("mystnb", {})
+        caption = about.get("figure", {}).get("caption", "")
+        where = f"cell {cell['id']}: {caption!r}"
+        assert 30 < len(caption) <= 200, where
+        assert caption[0].isupper(), where
+        assert caption.endswith("."), where
+        assert ". " not in re.sub(r"Eq\. ", "", caption), where
+        assert caption != about.get("image", {}).get("alt"), where
+        told.add(caption)
+    assert len(told) == len(list(figures(path))), "two figures have one caption"
+
+
+@each
+def test_code_that_only_draws_is_folded(path):
+    """It shows what was computed, and is a click away."""
+    for cell in figures(path):
+        if not re.search(r"^def |assert|ledger", source(cell) + str(cell["metadata"]), re.M):
+            tags = set(cell["metadata"].get("tags", []))
+            if cell["id"].startswith(("fig-", "slider", "drag")):
+                assert tags & {"hide-input", "hide-cell"}, f"cell {cell['id']} is open"
+
+
 @each
 def test_cells_hold_one_idea(path):
     """25 lines at most, the median 12 at most, lines that fit on a page."""

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from gdp_lite.book.typeset import typeset
+
 ENTRIES = [f"Eq. ({n})" for n in range(1, 10)] + [f"Algorithm 1, line {n}" for n in range(1, 10)]
 
 
@@ -56,8 +58,8 @@ def ledger_sections(root):
     cells, parts = collect(root), []
     for entry in ENTRIES:
         lines = [
-            f"- {_plain(row['claim'])}<br>{_code(row)}tolerance {_plain(row['tolerance'])}; "
-            f"{cell.link}"
+            f"- {typeset(row['claim'], _plain)}<br>{_code(row)}tolerance "
+            f"{typeset(row['tolerance'], _plain)}; {cell.link}"
             for cell in cells
             for row in cell.metadata.get("ledger", ())
             if row["entry"] == entry
@@ -72,10 +74,12 @@ def errata_sections(root):
     for cell in collect(root):
         if "erratum" in cell.metadata:
             row = cell.metadata["erratum"]
-            parts += [f"## {row['where']}", "As printed:", f"$$\n{row['printed']}\n$$"]
-            parts += ["What holds:", f"$$\n{row['holds']}\n$$"]
+            parts += [f"## {row['where']}", "::::{div} gdp-forms"]
+            for title, form in (("As printed", row["printed"]), ("What holds", row["holds"])):
+                parts += [f":::{{div}}\n*{title}*\n\n$$\n{form}\n$$\n:::"]
+            parts += ["::::"]
             how = row["how"][:1].upper() + row["how"][1:].rstrip(".")
-            parts += [f"{_plain(how)}. {cell.link}"]
+            parts += [f"{typeset(how, _plain)}. {cell.link}"]
     return "\n\n".join(parts)
 
 

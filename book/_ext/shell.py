@@ -97,6 +97,7 @@ def setup(app):
     app.connect("config-inited", leave_out_thebe)
     app.connect("build-finished", mend)
     app.add_css_file("book.css")
+    app.add_js_file("figures.js", loading_method="defer")
     app.add_js_file(None, body=ON_PAPER)
     app.add_js_file(None, body=TAB_STOPS)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

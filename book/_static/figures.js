@@ -1,0 +1,76 @@
+// What moving figures gain from a script of the page: a play button for every slider of stored frames,
+// whose frames fade into each other so that the motion is continuous. Without it they are what they were.
+const HOLD = 350, FADE = 450; // milliseconds of each frame
+
+function addPlay(input) {
+  const label = input.closest("label"), figure = input.closest("figure");
+  const rows = [...figure.querySelectorAll(".gdp-row")], told = figure.querySelector("output");
+  if (rows.length < 3) return;
+  const bar = document.createElement("div"), button = document.createElement("button");
+  bar.className = "gdp-bar";
+  button.className = "gdp-play";
+  button.type = "button";
+  button.setAttribute("aria-label", "Play, " + label.textContent.trim());
+  button.setAttribute("aria-pressed", "false");
+  label.before(bar);
+  bar.append(button, label);
+  if (told) bar.append(told); // what is shown stays in view with what changes it
+  let playing = 0; // the number of the request for the next picture
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+  const clear = row => {
+    if (!row) return;
+    row.classList.remove("gdp-next");
+    row.style.opacity = row.style.top = "";
+  };
+  const stop = () => {
+    cancelAnimationFrame(playing);
+    playing = 0;
+    button.setAttribute("aria-pressed", "false");
+    told?.removeAttribute("aria-live");
+    rows.forEach((row, k) => { clear(row); row.hidden = k != input.value; });
+  };
+  const show = k => {
+    input.value = k;
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const start = () => {
+    if (+input.value >= rows.length - 1) show(0);
+    button.setAttribute("aria-pressed", "true");
+    told?.setAttribute("aria-live", "off"); // not every frame is read out
+    let k = +input.value, begun;
+    const frame = now => {
+      begun ??= now;
+      const next = rows[k + 1], share = (now - begun - HOLD) / FADE;
+      if (share >= 1) {
+        clear(next);
+        show(++k);
+        begun = now;
+        if (k >= rows.length - 1) return stop();
+      } else if (share > 0 && !calm.matches) {
+        next.hidden = false;
+        next.classList.add("gdp-next");
+        next.style.top = rows[k].offsetTop + "px";
+        next.style.opacity = share;
+      }
+      playing = requestAnimationFrame(frame);
+    };
+    playing = requestAnimationFrame(frame);
+  };
+  button.addEventListener("click", () => (playing ? stop() : start()));
+  for (const what of ["pointerdown", "keydown"]) input.addEventListener(what, () => playing && stop());
+}
+
+document.addEventListener("DOMContentLoaded", () =>
+  document.querySelectorAll(".gdp-live .gdp-range input").forEach(addPlay));
+
+// A plot that is scrolled on a phone is scrolled by the keyboard, too.
+const scrolled = () => {
+  const frames = ".cell_output figure:has(> img), figure.drawing .gdp-cell";
+  for (const figure of document.querySelectorAll(frames))
+    if (figure.scrollWidth > figure.clientWidth + 1) figure.tabIndex = 0;
+    else figure.removeAttribute("tabindex");
+};
+addEventListener("load", scrolled);
+addEventListener("resize", scrolled);
+addEventListener("input", scrolled); // another frame is shown

@@ -1,0 +1,136 @@
+"""What the book adds to its pages: weight, head, results, formulas, references."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gdp_lite.book.results import load_results
+from gdp_lite.book.typeset import typeset
+
+ROOT = Path(__file__).parents[1]
+EXTENSIONS = ROOT / "book" / "_ext"
+WEIGHT, HEAD, RESULTS, LEDGER = (
+    runpy.run_path(str(EXTENSIONS / f"{name}.py"))
+    for name in ("weight", "head", "results", "ledger")
+)
+PAGE = (ROOT / "book" / "degradations.md").read_text(encoding="utf-8")
+CHARTS = [
+    (name, dict(re.findall(r"^:(\w+): (.*)$", options, re.MULTILINE)))
+    for name, options in re.findall(r"```\{results\} (\w+)\n(.*?)```", PAGE, re.DOTALL)
+]
+
+
+def test_all_pictures_but_the_first_wait(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
+    Image.new("RGB", (600, 300)).save(tmp_path / "plot.png")
+    page = '<img alt="a" src="photo.jpg" />' * 2 + '<img alt="b" src="plot.png">'
+    page += '<img alt="c" src="data:image/webp;base64,AA" width="1" height="1">'
+    first, second, plot, inside = re.findall("<img[^>]*>", WEIGHT["lazy"](page, tmp_path))
+    assert "lazy" not in first
+    assert 'loading="lazy"' in second
+    assert 'width="40" height="30"' in first
+    assert '--legible: 438px"' in plot
+    assert inside == '<img alt="c" src="data:image/webp;base64,AA" width="1" height="1">'
+
+
+def test_font_awesome_is_left_out():
+    page = (
+        '<link href="../_static/vendor/fontawesome/6/css/all.min.css?d=1" rel="stylesheet" />\n'
+        '<script src="../_static/vendor/fontawesome/6/js/all.min.js?d=1"></script><p>x</p>'
+    )
+    assert WEIGHT["ICONS"].sub("", page) == "<p>x</p>"
+
+
+@pytest.mark.parametrize(
+    ("repository", "pages"),
+    [
+        ("https://github.com/You/fork", "https://you.github.io/fork/"),
+        (f"https://github.com/{HEAD['UNKNOWN']}/gdp-lite", ""),
+        ("https://git.example.org/a/b", ""),
+    ],
+)
+def test_the_pages_address_follows_the_repositorys(repository, pages):
+    assert HEAD["pages_address"](repository) == pages
+
+
+@pytest.mark.parametrize(("name", "options"), CHARTS, ids=[name for name, _ in CHARTS])
+def test_a_chart_draws_the_rows_it_names(name, options):
+    rows = load_results(name)
+    html = RESULTS["chart"](name, rows, options)
+    drawn = [
+        row
+        for row in rows
+        if RESULTS["admitted"](row, options.get("where", ""))
+        and RESULTS["known"](row[options["value"]])
+    ]
+    assert len(drawn) > 3
+    assert html.count('<td class="number">') == len(drawn)
+    assert "nan" not in html
+    for left, width in re.findall(r'class="(?:bar|doubt)" style="left:(.*?)%;width:(.*?)%', html):
+        assert 0 <= float(left) <= float(left) + float(width) <= 100.01
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in CHARTS}))
+def test_the_full_tables_have_names_for_people(name):
+    rows = load_results(name)
+    html = RESULTS["numbers"](name, rows)
+    heads = re.findall(r'<th scope="col">(.*?)</th>', html)
+    assert len(heads) == len(rows[0])
+    assert not any("_" in head for head in heads)
+    assert "nan" not in html
+    assert "None" not in html
+
+
+def test_a_chart_of_no_row_is_refused():
+    with pytest.raises(ValueError, match="no row of cost"):
+        RESULTS["chart"](
+            "cost", load_results("cost"), {"value": "time", "where": "operator=fog", "label": "x"}
+        )
+
+
+def test_every_class_of_the_page_has_its_picture():
+    listed = re.findall(r"^\| `(\w+)` \| !\[.+?\]\(kinds/(\w+)\.webp\)", PAGE, re.MULTILINE)
+    assert len(listed) == len(re.findall(r"^\| `\w+` \|", PAGE, re.MULTILINE))
+    files = {path.stem: path.read_bytes() for path in (ROOT / "book" / "kinds").glob("*.webp")}
+    assert all(name == picture for name, picture in listed)
+    assert {name for name, _ in listed} == set(files) - {"scene"}
+    assert all(files[name] != files["scene"] for name, _ in listed)
+    assert sum(map(len, files.values())) < 300_000
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1e-12, float64", "$10^{-12}$, float64"),
+        ("3e-7 and 20%", r"$3 \cdot 10^{-7}$ and 20%"),
+        ("mean of q(x_{t-1} | x_t, x_0), at all t",
+         r"mean of $q(\mathbf{x}_{t-1} \mid \mathbf{x}_t, \mathbf{x}_0)$, at all $t$"),
+        ("(T = 1000, 1000 points)", "($T = 1000$, 1000 points)"),
+        ("sqrt((1 - alpha_bar_t) / alpha_bar_t) large",
+         r"$\sqrt{(1 - \bar\alpha_t) / \bar\alpha_t}$ large"),
+        ("A sum of A_t^2, in Eq. (4)", "A sum of $A_t^2$, in Eq. (4)"),
+        ("a log likelihood", "a log likelihood"),
+    ],
+)  # fmt: skip
+def test_formulas_of_a_line(text, told):
+    assert typeset(text) == told
+
+
+def test_no_formula_of_ledger_and_errata_is_left_in_letters():
+    for cell in LEDGER["collect"](ROOT):
+        rows = cell.metadata.get("ledger", [])
+        texts = [row[key] for row in rows for key in ("claim", "tolerance")]
+        texts += [cell.metadata["erratum"]["how"]] if "erratum" in cell.metadata else []
+        for text in texts:
+            words = re.sub(r"\$[^$]*\$", "", typeset(text))
+            assert not re.search(r"[_^<>|]|\d+e-?\d|\b(alpha|beta|sigma|Phi)\b", words), words
+
+
+def test_every_reference_leads_to_its_paper():
+    entries = re.split(r"^@", (ROOT / "book" / "references.bib").read_text("utf-8"), flags=re.M)[1:]
+    for entry in entries:
+        if not entry.startswith("misc{hu,"):  # was never published
+            assert re.search(r"^  (doi|eprint|url) = \{\S+\}", entry, re.MULTILINE), entry[:40]
