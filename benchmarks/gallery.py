@@ -48,7 +48,7 @@ from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import FOLDER
 from gdp_lite.book.strokes import Strokes, spread, strokes
 from gdp_lite.degradations import Compose, GaussianNoise, Occlusion
-from gdp_lite.denoise import denoise_coarse, denoise_fine
+from gdp_lite.denoise import denoise
 from gdp_lite.diagnosis import diagnose
 from gdp_lite.estimators import (
     Estimate,
@@ -392,11 +392,11 @@ def captured(kind, name, size, prior, folder):
         truth = spectrum_of(true_noise(*(to_uint8(image) for image in (y, quiet))))
         for which, noise in (("known", truth), ("found", estimate_noise_spectrum(y))):
             out[f"simple, {which}"] = (centre(non_local(part, noise), size), tool, "")
-            image = denoise_fine(denoise_coarse(part, noise, prior), noise, prior)
+            image = denoise(part, noise, prior)
             words = f"noise {255 * noise.rms:.1f} of 255"
             if which == "found":
                 words += f", {100 * noise.present:.0f}% sure"
-            out[which] = (centre(image, size), "denoise_coarse, denoise_fine", words)
+            out[which] = (centre(image, size), "denoise", words)
         return centre(quiet, size), out
     found = diagnose(y)
     kinds = found.seen

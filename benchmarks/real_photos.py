@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from common import (
     NLM_LUMA,
-    SMALL,
     arguments,
     as_image,
     centre,
@@ -43,7 +42,7 @@ from gdp_lite.book.metrics import psnr
 from gdp_lite.colour import keep_colour
 from gdp_lite.degradations import gaussian_kernel
 from gdp_lite.degradations.softness import softness_degradation
-from gdp_lite.denoise import denoise_coarse, denoise_fine
+from gdp_lite.denoise import denoise
 from gdp_lite.diagnosis import KINDS, diagnose
 from gdp_lite.estimators import estimate_noise_spectrum
 from gdp_lite.image import from_uint8, to_uint8
@@ -53,7 +52,7 @@ from gdp_lite.restoring import LEAST_NOISE, amplified, deblurred, relit
 
 OUT = Path(__file__).parents[1] / "book" / "real"
 SIDE = 448
-MARGIN, AROUND = 32, 128  # pixels that the tile, and the coarse noise, see around a crop
+MARGIN = 32  # pixels that the tile sees around a crop
 FRAME = 640
 QUALITIES = (90, 85, 80, 75, 70, 60, 50, 40)
 BYTES = 56_000  # of one picture, at most
@@ -188,7 +187,7 @@ def strip(name, number, left, top, side=320):
 def restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=0, side=SIDE):
     """What `restore_image` makes of a crop of a photo, relit whole, with the tile's own place."""
     noise = diagnosis.findings["noise"].detail
-    outer, inner = window(z, corner, AROUND, side), window(z, corner, MARGIN, side)
+    inner = window(z, corner, MARGIN, side)
     told, generator = amplified(noise, float(gain[inner].mean())), Generator().manual_seed(seed)
     blur = None
     if "softness" in kinds:
@@ -196,14 +195,11 @@ def restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=0, side=SIDE):
         blur = softness_degradation(diagnosis.findings["softness"].detail, level)
     if "noise" not in kinds and blur is None:
         return cut(z, corner, side=side).clamp(0, 1)
-    x = z[outer]
-    if "noise" in kinds:
-        x = denoise_coarse(x, amplified(noise, float(gain.mean())), prior)
-    x = x[within(inner, outer)]
+    x = z[inner]
     if blur is not None:
         x = deblurred(x, blur, prior, 1.0, generator)
     elif told.rms >= LEAST_NOISE:
-        x = denoise_fine(x, told, prior, 1.0, generator)
+        x = denoise(x, told, prior, seed=seed, corner=(inner[1].start, inner[2].start))
     x = keep_colour(x.clamp(0, 1), z[inner].clamp(0, 1))
     left, top = corner
     return x[within((..., slice(top, top + side), slice(left, left + side)), inner)]
@@ -238,7 +234,7 @@ def tune(folder):
         for setting in settings:
             gain = float(psnr(non_local(y, noise, *setting), x)) - float(psnr(y, x))
             gains.setdefault(setting, []).append(gain)
-        ours = denoise_fine(denoise_coarse(y, noise, prior), noise, prior)
+        ours = denoise(y, noise, prior)
         gain = float(psnr(ours, x)) - float(psnr(y, x))
         gains.setdefault(("ours", "ours"), []).append(gain)
     for (luma, chroma), values in gains.items():
@@ -262,9 +258,9 @@ def flat_noise(x):
 
 
 def window(z, corner, margin, side):
-    """A crop with a margin, within the photo, from a multiple of four on as the small one is."""
+    """A crop with a margin, within the photo."""
     (left, top), (height, width) = corner, z.shape[-2:]
-    first = [max(n - margin, 0) // SMALL * SMALL for n in (top, left)]
+    first = [max(n - margin, 0) for n in (top, left)]
     last = [min(n + side + margin, m) for n, m in ((top, height), (left, width))]
     return (..., slice(first[0], last[0]), slice(first[1], last[1]))
 

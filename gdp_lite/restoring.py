@@ -16,7 +16,7 @@ from torch.nn import functional
 from gdp_lite.colour import keep_colour
 from gdp_lite.degradations import Degradation
 from gdp_lite.degradations.softness import softness_degradation
-from gdp_lite.denoise import SMALL, denoise_coarse, denoise_fine
+from gdp_lite.denoise import denoise, denoising_calls
 from gdp_lite.diagnosis import SEEN, Diagnosis
 from gdp_lite.estimators import NoiseSpectrum
 from gdp_lite.estimators.coding import Coding
@@ -24,9 +24,10 @@ from gdp_lite.image import linear_to_srgb, srgb_to_linear
 from gdp_lite.kinds.covered import uncovered
 from gdp_lite.kinds.jpeg import decoded
 from gdp_lite.overshoot import limit_overshoot
+from gdp_lite.policy import POLICY
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore
-from gdp_lite.tiling import TiledPrior, change_in_tiles, fitted_side
+from gdp_lite.tiling import change_in_tiles
 
 # Pixels: a tile is no larger than that, neighbours share so many. With these a picture of 12
 # megapixels is seen 1.09 times a call, and a seam is below one of 255 (tests/test_restoring.py).
@@ -125,6 +126,23 @@ def passes(diagnosis: Diagnosis, kinds: list[str]) -> tuple[Coding | None, bool,
     return detail.get("jpeg"), "noise" in detail or soft, mask
 
 
+def calls(diagnosis: Diagnosis, kinds: list[str]) -> int:
+    """How often the network sees each pixel to undo these kinds, at most.
+
+    Examples
+    --------
+    >>> from gdp_lite.diagnosis import diagnose, told
+    >>> calls(told(diagnose(torch.full((1, 3, 32, 32), 0.5)), noise=5), ["noise"])
+    2
+    """
+    coded, clean, mask = passes(diagnosis, kinds)
+    number = 0 if coded is None else POLICY["jpeg"].steps
+    if clean:
+        soft = "softness" in kinds
+        number += SOFT_STEPS if soft else denoising_calls(diagnosis.findings["noise"].detail)
+    return number + (0 if mask is None else POLICY["missing"].steps)
+
+
 def cleaned(
     z: Tensor,
     gain: Tensor,
@@ -141,11 +159,7 @@ def cleaned(
     """
     noise: NoiseSpectrum = diagnosis.findings["noise"].detail
     soft = diagnosis.findings["softness"].detail if "softness" in kinds else None
-    x = z
-    if "noise" in kinds:
-        told = amplified(noise, float(gain.mean()))
-        x = denoise_coarse(z, told, small_tiles(prior, *z.shape[-2:]), strength)
-    x = x.clone() if x is z else x
+    x = z.clone()
 
     def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
         generator = Generator().manual_seed(seed + number)
@@ -155,7 +169,8 @@ def cleaned(
         if blur is not None:
             part = deblurred(part, blur, prior, strength, generator)
         elif told.rms >= LEAST_NOISE:
-            part = denoise_fine(part, told, prior, strength, generator)
+            corner = (place[1].start, place[2].start)
+            part = denoise(part, told, prior, strength, seed, corner)
         if progress is not None:
             progress(number + 1, count)
         return part
@@ -212,12 +227,3 @@ def kernel_width(kernel: Tensor) -> float:
         float((kernel.sum(d) * (axis - c) ** 2).sum()) for d, c in zip((0, 1), centre, strict=True)
     ]
     return math.sqrt(sum(spread) / 2)
-
-
-def small_tiles(prior: Denoiser, height: int, width: int) -> Denoiser:
-    """The prior for the small picture of `denoise_coarse`: itself, in tiles where that is large."""
-    sides = [round(n / SMALL) for n in (height, width)]
-    if max(sides) <= TILE:
-        return prior
-    side = max(fitted_side(n, TILE, OVERLAP) for n in sides)
-    return TiledPrior(prior, side + -side % getattr(prior, "multiple", 1), OVERLAP)

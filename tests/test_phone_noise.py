@@ -7,9 +7,9 @@ import pytest
 import torch
 from skimage import data
 
-from gdp_lite import denoise
 from gdp_lite.book.phone import Capture, photograph
-from gdp_lite.denoise import denoise_coarse, denoise_fine, limit_change
+from gdp_lite.degradations import GaussianBlur
+from gdp_lite.denoise import completion, denoise, limit_change
 from gdp_lite.estimators import Estimate, NoiseSpectrum, estimate_noise_spectrum
 from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics, octave_levels, octaves
 from gdp_lite.photos import read_photo
@@ -127,34 +127,100 @@ def test_what_is_taken_away_is_no_stronger_than_the_noise():
     assert torch.equal(limit_change(y[..., :1, :1], y[..., :1, :1], 0.1), y[..., :1, :1])
 
 
-def test_each_size_is_told_its_own_octaves(monkeypatch):
-    told = []
+class Recording:
+    """A prior that returns what it is given, and remembers at which level it was asked."""
 
-    def restore(y, degradation, prior, **settings):
-        told.append((tuple(y.shape[-2:]), degradation.sigma))
-        return type("Result", (), {"image": y})
+    def __init__(self):
+        self.seen = []
 
-    monkeypatch.setattr(denoise, "restore", restore)
-    y, noise = torch.rand(1, 3, 64, 96), spectrum([0.02, 0.03, 0.05, 0.08])
-    assert torch.equal(denoise_coarse(y, noise, None), y)
-    assert torch.equal(denoise_fine(y, noise, None), y)
-    coarse = denoise.COARSE / 4 * ((0.05**2 + 0.08**2) / 2) ** 0.5
-    fine = denoise.FINE * (SHARES[0] * 0.02**2 + SHARES[1] * 0.03**2) ** 0.5
-    assert told == [((16, 24), pytest.approx(coarse)), ((64, 96), pytest.approx(fine))]
+    def __call__(self, x, sigma):
+        self.seen.append((x, float(sigma)))
+        return x
+
+
+def coloured():
+    """White noise, and more of it that was blurred; and the octaves that it has."""
+    fine, coarse = torch.randn(2, 1, 3, 576, 576, generator=generator(7))
+    noise = 0.02 * fine + 0.1 * GaussianBlur(13, 1.0)(coarse)
+    return noise, octave_levels(noise)
+
+
+def test_completed_noise_is_white():
+    """The noise, and what is added to it at random, have one level in all octaves and planes."""
+    noise, bands = coloured()
+    assert float(bands.max()) > 2 * float(bands.min())
+    level = 1.1 * float(bands.max())
+    total = noise + completion(bands, level, seed=1)
+    torch.testing.assert_close(octave_levels(total) / level, torch.ones(2, 4), rtol=0.12, atol=0)
+    wrong = noise + completion(0.6 * bands, level, seed=1)
+    assert float((octave_levels(wrong) / level - 1).abs().max()) > 0.15
+
+
+def test_nothing_completes_white_noise_and_one_call_is_enough():
+    prior = Recording()
+    y, white_noise = torch.rand(1, 3, 32, 48), spectrum([0.1] * 4, 0.1)
+    assert float(completion(white_noise.bands, 0.1).abs().max()) < 0.001
+    torch.testing.assert_close(denoise(y, white_noise, prior), y, atol=1e-3, rtol=0)
+    assert [sigma for _, sigma in prior.seen] == [pytest.approx(0.1, rel=0.02)]
+
+
+def test_the_prior_is_asked_about_both_signs_at_the_largest_level():
+    prior, y = Recording(), 0.45 + 0.1 * torch.rand(1, 3, 64, 64)
+    x = denoise(y, spectrum([0.02, 0.03, 0.05, 0.08], 0.03), prior)
+    (plus, first), (minus, second) = prior.seen
+    assert first == second == pytest.approx(0.08, rel=0.02)
+    assert not torch.allclose(plus, y, atol=0.01)
+    torch.testing.assert_close((plus + minus) / 2, y)
+    torch.testing.assert_close(x, y, atol=1e-3, rtol=0)  # what was added is gone again
+
+
+def test_loud_colour_has_a_level_of_its_own():
+    prior, y = Recording(), 0.4 + 0.2 * torch.rand(1, 3, 64, 64)
+    bands = torch.tensor([[0.01, 0.02, 0.02, 0.02], [0.05] * 4])
+    denoise(y, NoiseSpectrum(bands, Estimate(0.02, math.inf), 1.0), prior)
+    assert [sigma for _, sigma in prior.seen] == pytest.approx([0.02] * 2 + [0.05] * 2, rel=0.02)
+    grey = NoiseSpectrum(bands.flip(0), Estimate(0.05, math.inf), 1.0)
+    quieter = Recording()
+    denoise(y, grey, quieter)
+    assert [sigma for _, sigma in quieter.seen] == pytest.approx([0.05] * 2, rel=0.02)
+
+
+def test_trust_in_the_photo_lowers_the_level():
+    prior, y = Recording(), torch.rand(1, 3, 32, 32)
+    denoise(y, spectrum([0.1] * 4, 0.1), prior, strength=4.0)
+    assert prior.seen[0][1] == pytest.approx(0.05, rel=0.02)
+
+
+def test_what_is_added_goes_on_across_tiles_and_periods():
+    prior, y = Recording(), torch.full((1, 3, 40, 600), 0.5)
+    noise = spectrum([0.02, 0.03, 0.05, 0.08], 0.03)
+    denoise(y, noise, prior)
+    denoise(y[..., 300:], noise, prior, corner=(0, 300))
+    whole, part = prior.seen[0][0], prior.seen[2][0]
+    torch.testing.assert_close(whole[..., 300:], part)
+    torch.testing.assert_close(whole[..., 576:], whole[..., :24])
 
 
 def test_no_call_is_spent_on_rounding():
     y = torch.rand(1, 3, 32, 32)
-    nothing = spectrum([1e-4] * 4, 1e-4)
-    assert torch.equal(denoise_coarse(y, nothing, None), y)
-    assert torch.equal(denoise_fine(y, nothing, None), y)
+    assert torch.equal(denoise(y, spectrum([1e-4] * 4, 1e-4), None), y)
+
+
+def test_the_posterior_of_a_gaussian_photo_is_met():
+    """A white Gaussian photo: the prior's guess from y +- nu is the linear one, by hand."""
+    scene = 0.05 * torch.randn(1, 3, 64, 64, generator=generator(5))
+    bands = spectrum([0.005, 0.01, 0.02, 0.02]).bands
+    known = NoiseSpectrum(bands, Estimate(1.0, math.inf), 1.0)  # so that nothing is held
+    y, share = 0.5 + scene, 0.05**2 / (0.05**2 + 0.02**2)
+    x = denoise(y, known, lambda z, sigma: 0.5 + share * (z - 0.5))
+    torch.testing.assert_close(x, 0.5 + share * (y - 0.5), atol=1e-4, rtol=0)
 
 
 @pytest.mark.slow
 def test_a_captures_noise_goes_and_the_picture_stays(captured, prior):
     noisy, quiet = (photo[..., 104:232, 204:332] for photo in captured)
     found = estimate_noise_spectrum(captured[0])
-    x = denoise_fine(denoise_coarse(noisy, found, prior), found, prior, generator=generator())
+    x = denoise(noisy, found, prior)
     before, after = ((z - quiet).square().mean().sqrt() for z in (noisy, x))
     assert float(after) < 0.85 * float(before)  # 1.4 dB
 

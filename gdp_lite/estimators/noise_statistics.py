@@ -4,6 +4,7 @@ All of them are of luma and of two chroma planes, orthonormal, in five octaves o
 frequency, in tiles of 16 x 16 pixels that are neither black nor clipped.
 """
 
+import math
 from functools import cache
 from itertools import pairwise
 
@@ -21,6 +22,10 @@ SHARES = tuple(
 TILE, LEAST = 16, 16  # pixels; tiles
 QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.9)  # of the tiles' levels
 FLATTEST = (0.02, 0.1, 0.5)  # shares of the tiles, by luma in the two octaves below the finest
+# Rows: luma and two planes of chroma in red, green and blue, of length 1.
+PLANES = tuple(
+    tuple(c / math.hypot(*row) for c in row) for row in ((1, 1, 1), (1, 0, -1), (1, -2, 1))
+)
 ROUNDING = 0.05  # of 255, added before a logarithm
 BLACK, WHITE = 3 / 255, 252 / 255
 
@@ -66,8 +71,7 @@ def noise_statistics(y: Tensor) -> Tensor | None:
 
 def octaves(y: Tensor) -> Tensor:
     """(1, 3, H, W) -> (octaves, 3, H, W): luma and chroma of the mirrored photo, band by band."""
-    rows = y.new_tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
-    planes = torch.einsum("ij,jhw->ihw", rows / rows.norm(dim=1, keepdim=True), y[0])
+    planes = torch.einsum("ij,jhw->ihw", y.new_tensor(PLANES), y[0])
     height, width = y.shape[-2:]
     planes = torch.cat([planes, planes.flip(-1)], -1)
     planes = torch.cat([planes, planes.flip(-2)], -2)

@@ -5,13 +5,9 @@ from threading import Event
 
 from torch import Tensor
 
-from gdp_lite.policy import POLICY
 from gdp_lite.prior import Denoiser, schedule_of
-from gdp_lite.restoring import OVERLAP, SOFT_STEPS, TILE
+from gdp_lite.restoring import OVERLAP, TILE
 from gdp_lite.tiling import fitted_tiles
-
-# Of the pixels that the network sees, the share at full size: as many steps are at a quarter of it.
-FULL = 16 / 17
 
 
 class Stopped(Exception):
@@ -57,8 +53,7 @@ class Paced:
     def tile(self, done: int, count: int) -> None:
         """So many tiles are done, for `restore_image`: some may have needed no call."""
         self.check()
-        fine = done / count * self.pixels * FULL
-        self._reach(max(self.seen, self.pixels * (1 - FULL) + fine))
+        self._reach(max(self.seen, done / count * self.pixels))
 
     def _reach(self, seen: float) -> None:
         self.seen, self.last = min(seen, self.pixels), time.monotonic()
@@ -77,14 +72,14 @@ class Paced:
         return max(whole * (1 - self.share) - (time.monotonic() - self.last), 0.0)
 
 
-def pixels_of(height: int, width: int) -> float:
-    """How many pixels the network sees when a photo's noise and softness are undone.
+def pixels_of(height: int, width: int, calls: int) -> float:
+    """How many pixels the network sees where it sees a photo so often, see `restoring.calls`.
 
     Examples
     --------
-    >>> pixels_of(64, 64) / 64**2
-    5.3125
+    >>> pixels_of(64, 64, 2) / 64**2
+    2.0
     """
-    steps = max(POLICY["coded noise"].steps, SOFT_STEPS)
-    tiles = fitted_tiles(height, width, TILE, OVERLAP)
-    return steps * sum(weight.numel() for _, weight in tiles) / FULL
+    return calls * sum(
+        float(weight.numel()) for _, weight in fitted_tiles(height, width, TILE, OVERLAP)
+    )

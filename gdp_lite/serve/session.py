@@ -19,7 +19,7 @@ from gdp_lite.image import to_uint8
 from gdp_lite.photos import read_photo
 from gdp_lite.preview import NAMES, SIDE, in_words, looked_at
 from gdp_lite.prior import Denoiser
-from gdp_lite.restoring import needs_prior
+from gdp_lite.restoring import calls, needs_prior
 from gdp_lite.serve.paced import Paced, Stopped, pixels_of
 
 WORKING = ("looking", "previewing", "restoring", "writing")
@@ -167,7 +167,8 @@ class Session:
     def _preview(self, diagnosis: Diagnosis, kinds: list[str], strength: float) -> None:
         y = self.photo.image
         parts = len(NAMES) if max(y.shape[-2:]) > SIDE else 1  # the same ones are made once
-        pixels = parts * pixels_of(*(min(n, SIDE) for n in y.shape[-2:]))
+        height, width = (min(n, SIDE) for n in y.shape[-2:])
+        pixels = parts * pixels_of(height, width, calls(diagnosis, kinds))
         found = looked_at(y, diagnosis, self._paced(diagnosis, kinds, pixels), kinds, strength)
         shown: dict[tuple[int, int], int] = {}  # in a small photo some parts are the same
         names: list[str] = []
@@ -192,7 +193,7 @@ class Session:
     def _restore(self, diagnosis: Diagnosis, kinds: list[str], strength: float) -> None:
         self.result = None
         height, width = self.photo.image.shape[-2:]
-        pace = self._paced(diagnosis, kinds, pixels_of(height, width))
+        pace = self._paced(diagnosis, kinds, pixels_of(height, width, calls(diagnosis, kinds)))
         tile = None if pace is None else pace.tile
         x, change = undone(self.photo, diagnosis, kinds, pace, strength, 0, tile, self.name)
         self.state = "writing"
