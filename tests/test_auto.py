@@ -559,7 +559,7 @@ def test_the_options_reach_restore_photo(folder, monkeypatch):
     assert seen == {
         **{"path": "photo.jpg", "output": None, "only": ["light", "noise"], "skip": ["colour"]},
         **{"noise": 3, "blur": 0.8, "exposure": -1, "strength": 2, "seed": 5, "device": "cpu"},
-        **{"prior": "x", "overwrite": True, "strip": True},
+        **{"mask": None, "prior": "x", "overwrite": True, "strip": True},
     }
     assert json.loads(Path("r.json").read_text())["photo"] == "photo.jpg"
 
@@ -568,8 +568,8 @@ def test_what_the_command_says_and_writes(folder, capsys):
     assert main(["restore", "photo.jpg", "--noise", "8"]) == 0
     output, lines = capsys.readouterr()
     assert output == ""
-    assert [line.split(":")[0] for line in lines.splitlines()[:5]] == [
-        *("light", "colour", "softness", "noise", "undoing")
+    assert [line.split(":")[0] for line in lines.splitlines()[:7]] == [
+        *("light", "colour", "softness", "noise", "overlay", "jpeg", "undoing")
     ]
     assert "tile 1 of 1" in lines
     assert "photo.restored.jpg: changed by" in lines
@@ -603,13 +603,16 @@ def test_the_command_previews(folder):
     assert set(contents(folder)) == {"photo.jpg", "photo.preview.jpg"}
 
 
+FOUND = ["light", "colour", "softness", "noise", "overlay", "jpeg"]
+
+
 def test_diagnose_prints_and_writes_nothing(folder, capsys):
     assert main(["diagnose", "photo.jpg"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[2:].split()[0] for line in lines[:4]] == ["light", "colour", "softness", "noise"]
-    assert lines[4] == "nothing that `restore` would undo"
+    assert [line[2:].split()[0] for line in lines[:6]] == FOUND
+    assert lines[6] == "nothing that `restore` would undo"
     assert main(["diagnose", "photo.jpg", "--json"]) == 0
-    assert list(json.loads(capsys.readouterr().out)) == ["light", "colour", "softness", "noise"]
+    assert list(json.loads(capsys.readouterr().out)) == FOUND
     assert set(contents(folder)) == {"photo.jpg"}
     assert main(["diagnose", "none.jpg"]) == 2
     assert capsys.readouterr().err == "gdp_lite: none.jpg does not exist\n"
@@ -623,7 +626,7 @@ def test_diagnose_prints_and_writes_nothing(folder, capsys):
             "--only: knows light, colour, softness, noise, missing, overlay, jpeg, not 'blur'",
         ),
         ("photo.jpg --exposure 9", "--exposure: must be a number from -5 to 5"),
-        ("photo.jpg --mask m.png", "--mask goes with --task"),
+        ("photo.jpg --mask m.png", "m.png does not exist"),
         ("photo.jpg --steps 3", "--steps goes with --task"),
         ("photo.jpg -o b.jpg --task denoise --exposure 1", "--exposure is for restoring without"),
         ("photo.jpg -o b.jpg --task denoise --preview", "--preview is for restoring without"),

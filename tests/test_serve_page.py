@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium: set CHROMIUM or put it on the PATH"),
 ]
+FOUND = ("light", "colour", "softness", "noise", "overlay", "jpeg")
 MINUTES = 240_000  # milliseconds: the network on a busy machine
 
 
@@ -102,9 +103,7 @@ def test_a_photo_from_the_drop_to_the_saved_file(folder, tab, axe, width, colour
     page.set_input_files("#file", folder / "night.jpg")
     page.wait_for_selector("#kind-noise")
     switches = page.locator("#findings input[role=switch]")
-    assert [s.get_attribute("name") for s in switches.all()] == [
-        *("light", "colour", "softness", "noise")
-    ]
+    assert [s.get_attribute("name") for s in switches.all()] == [*FOUND]
     assert page.locator("#kind-noise").is_checked()
     assert not page.locator("#kind-softness").is_checked()
     assert "noise of" in page.locator("#line-noise").inner_text()
@@ -166,10 +165,10 @@ def test_by_the_keyboard_alone(folder, tab):
     page.wait_for_selector("#kind-noise")
     order = []
     page.focus("#file")
-    for _ in range(7):
+    for _ in range(9):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
-    kinds = [f"kind-{kind}" for kind in ("light", "colour", "softness", "noise")]
+    kinds = [f"kind-{kind}" for kind in FOUND]
     assert order == [*kinds, "SUMMARY", "preview", "restore"]
     page.focus("#kind-noise")
     page.keyboard.press("Space")
