@@ -28,7 +28,7 @@ from gdp_lite.tiling import fitted_tiles
 SIDE = 256  # pixels of a part
 MARGIN = 4  # around the parts in the picture
 CELL = 16  # squares in which noise is measured
-NAMES = ("the noisiest part", "the sharpest part", "the middle (or most of what is covered)")
+NAMES = ("the noisiest part", "the sharpest part", "the middle")
 
 
 class Preview(NamedTuple):
@@ -107,7 +107,8 @@ def preview_photo(
     file = io.BytesIO()
     picture.save(file, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
     save_bytes(output, file.getvalue())
-    say(f"{output}: left the photo, right restored; {', '.join(NAMES)}")
+    names = NAMES if told_mask is None else (*NAMES[:2], "most of what is covered")
+    say(f"{output}: left the photo, right restored; {', '.join(names)}")
     say(f"the whole would take about {in_words(seconds)} here")
     return Preview(str(output), kinds, look.places, seconds)
 
