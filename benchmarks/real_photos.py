@@ -134,7 +134,7 @@ def one_photo(name, told, shared, prior):
     path, clock = shared / "eval" / "phones" / f"{name}.jpg", time.monotonic
     began = clock()
     photo = read_photo(path)
-    y, diagnosis = photo.image, diagnose(photo.image, photo.iso)
+    y, diagnosis = photo.image, diagnose(photo.image, photo.iso, photo.coding)
     kinds = [kind for kind in KINDS if kind in told.get("asked", diagnosis.seen)]
     seconds = {"diagnosis": clock() - began, "ours": 0.0, "classical": 0.0}
     began = clock()
