@@ -133,7 +133,7 @@ def calls(diagnosis: Diagnosis, kinds: list[str]) -> int:
     --------
     >>> from gdp_lite.diagnosis import diagnose, told
     >>> calls(told(diagnose(torch.full((1, 3, 32, 32), 0.5)), noise=5), ["noise"])
-    2
+    1
     """
     coded, clean, mask = passes(diagnosis, kinds)
     number = 0 if coded is None else POLICY["jpeg"].steps
