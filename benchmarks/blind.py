@@ -1,6 +1,6 @@
 """What is found in a photo without being told, and what it is worth, over 24 Kodak photos.
 
-    python benchmarks/blind.py --shared ../shared [--steps 10]
+    python benchmarks/blind.py --shared ../shared [--steps 8]
 
 128 x 128 centre crops, simulated, fixed seeds; noise 2/255 but where it is what is sought. Φ found
 by `initialise` and held; for each kind the error of Φ, how many of the 24 are within 10%, and the
@@ -112,7 +112,7 @@ def compared(what, crops, truths, blind, simple, error, bar, prior, steps, move=
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=8)
     args = parser.parse_args()
     prior = load_prior()
     crops = [x for _, x in centre_crops(f"{args.shared}/eval/kodak24", 128)]
