@@ -207,7 +207,9 @@ class GalleryEntry(SphinxDirective):
     def caption(self, photo):
         phi = {row["way"]: row["phi"] for row in rows_of(self.arguments[0], SHOWN) if row["phi"]}
         names = {"known": "Φ", "found": "Φ found", "hint": "Strokes"}
-        told = "".join(f" {names[way]}: {words}." for way, words in phi.items())
+        told = "".join(
+            f" {names[way]}: {words.removeprefix('found: ')}." for way, words in phi.items()
+        )
         return f"Photo: {credit(photo)}.{told}"
 
 
