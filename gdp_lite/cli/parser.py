@@ -5,7 +5,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 # As in `diagnosis`, which is slow to import.
 KINDS = ("light", "colour", "softness", "noise", "missing", "overlay", "jpeg")
@@ -109,7 +109,9 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     restore.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
     )
-    restore.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
+    restore.add_argument(
+        "--prior", help="another DDPM: folder, hub id, OpenAI's file, see `priors`"
+    )
     restore.add_argument("--overwrite", action="store_true", help="replace an existing file")
     restore.add_argument("--strip", action="store_true", help="leave out where it was taken")
     restore.add_argument(
@@ -153,8 +155,10 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     serve.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
     )
-    serve.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
+    serve.add_argument("--prior", help="another DDPM: folder, hub id, OpenAI's file, see `priors`")
     serve.set_defaults(run=_run("run_serve", "serve"))
+
+    _add_priors(commands)
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
@@ -163,6 +167,34 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         add_arguments(train)
         train.set_defaults(run=run)
     return parser
+
+
+def _add_priors(commands: Any) -> None:
+    priors = commands.add_parser(
+        "priors",
+        help="list the priors that are known, fetch one, convert one",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="List the priors that are known: which are on this machine, their native\n"
+        "size, their licence. `--prior` takes one by its name, its folder or its file.",
+        epilog="examples:\n"
+        "  python -m gdp_lite priors\n"
+        "  python -m gdp_lite priors --fetch google/ddpm-celebahq-256 -o faces\n"
+        "  python -m gdp_lite priors --convert 256x256_diffusion_uncond.pt\n\n"
+        "A checkpoint of OpenAI's does not say its attention heads and its schedule. Those of the\n"
+        "two that are known are known; of another one, tell them.",
+    )
+    priors.add_argument("--fetch", metavar="NAME", help="over the network: a known name, a hub id")
+    priors.add_argument("--convert", metavar="FILE", help="a checkpoint of OpenAI's")
+    priors.add_argument("-o", "--output", help="its folder (default: a cache of this user's)")
+    priors.add_argument("--heads", type=_whole(1, 1024), help="with --convert: attention heads")
+    priors.add_argument("--head-channels", type=_whole(1, 4096), help="or how wide each head is")
+    priors.add_argument("--schedule", choices=("linear", "cosine"), help="of its noise")
+    priors.add_argument("--steps", type=_whole(1, 100_000), help="of its noise, T (default 1000)")
+    priors.add_argument(
+        "--rescaled", action="store_true", help="it is told times in thousandths of T"
+    )
+    priors.add_argument("--size", type=_whole(1, 4096), help="its native size, pixels")
+    priors.set_defaults(run=_run("run_priors", "priors"))
 
 
 def _run(name: str, module: str = "auto") -> Callable[[argparse.Namespace], int]:
