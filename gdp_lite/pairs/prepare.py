@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.pairs.kinds import Kind
+from gdp_lite.pairs.kinds import KINDS, Kind
 from gdp_lite.pairs.paired import paired, with_ending
 from gdp_lite.pairs.rows import Rows
 from gdp_lite.pairs.sources import Source, outputs_of, source_of
@@ -154,10 +154,10 @@ def settings_of(out: Path) -> dict:
     """How pairs were made; ValueError, in one line, for a folder without any."""
     try:
         settings = json.loads((out / SETTINGS).read_bytes())
-        if not isinstance(settings, dict):
+        if settings["degrade"] not in KINDS:
             raise ValueError
         return settings
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, LookupError) as error:
         raise ValueError(
             f"{out} holds no pairs: `python -m gdp_lite prepare` makes some"
         ) from error

@@ -3,19 +3,25 @@
 All of pictures with 8 bits, as a file would hold them, in display range.
 """
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
 
 import numpy as np
+import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.image import from_uint8, to_model, to_uint8
+from gdp_lite.priors.places import answers
 
 NAMES = ("psnr", "ssim", "haarpsi", "lpips")
 HEADS = {"psnr": "PSNR, dB", "ssim": "SSIM", "haarpsi": "HaarPSI", "lpips": "LPIPS (VGG)"}
 LOWER = ("lpips",)  # is better
 MOST = 100.0  # dB, for equal pictures: a mean over pictures should stay a number
+_BACKBONE = "https://download.pytorch.org"
 _SMALLEST = {"ssim": 11, "haarpsi": 16, "lpips": 16}  # pixels
 
 
@@ -80,5 +86,9 @@ def _lpips() -> Callable[[Tensor, Tensor], Tensor]:
     repair_torchvision()
     import lpips
 
-    network = lpips.LPIPS(net="vgg", verbose=False).eval().requires_grad_(False)
+    here = Path(torch.hub.get_dir()) / "checkpoints"
+    if not any(here.glob("vgg16-*.pth")) and not answers(_BACKBONE):
+        raise OSError("no network")
+    with redirect_stdout(sys.stderr):  # where torch tells of a download; stdout is the table's
+        network = lpips.LPIPS(net="vgg", verbose=False).eval().requires_grad_(False)
     return lambda x, y: network(to_model(x), to_model(y))

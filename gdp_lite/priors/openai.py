@@ -58,9 +58,9 @@ def convert(
     target = made if folder is None else Path(folder)
     if target.exists():
         raise ValueError(f"{target} is there already: nothing is overwritten")
-    say(f"converting {checkpoint}, once: minutes for a large one")
     state = _weights(checkpoint)
     layout = layout_of(state)
+    say(f"converting {checkpoint}, once: minutes for a large one")
     recipe = recipe or (ADM if layout.residual else IMPROVED)
     digest = _checksum(checkpoint)
     known = KNOWN.get(checkpoint.stem)

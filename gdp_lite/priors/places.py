@@ -35,8 +35,10 @@ def located(
     path = Path(source)
     if path.is_dir():
         return source, False
-    if path.is_file() or path.suffix in ENDINGS:
+    if path.suffix.lower() in ENDINGS:
         return str(convert(path, say=say)), False
+    if path.is_file():
+        raise ValueError(f"{source} is no folder, and no checkpoint ({', '.join(ENDINGS)})")
     there = place_of(source) if source in KNOWN else None
     if there is not None:
         return str(there), False
@@ -65,7 +67,11 @@ def hub_answers() -> bool:
     """Whether Hugging Face's hub can be reached now, over a proxy too."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
-    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    return answers(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+
+
+def answers(address: str) -> bool:
+    """Whether a server does, over a proxy too."""
     try:
         request = urllib.request.Request(address, method="HEAD")
         with urllib.request.urlopen(request, timeout=PATIENCE):
