@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -246,12 +248,12 @@ def test_a_checkpoint_is_converted_once(tmp_path):
     torch.save(state, file)
     said = []
     prior = load_prior(file, say=said.append)
-    assert (prior.schedule.T, prior.time_scale, prior.native_size) == (4000, 0.25, 32)
+    assert (prior.schedule.T, prior.time_scale, prior.native_size) == (4000, 0.25, 64)
     again = load_prior(file, say=said.append)
     assert len(said) == 2  # that it converts, and where to
     assert len(list(known.cache().iterdir())) == 1
     by_name = load_prior(file.stem)
-    x = normal(1, 3, 32, 32).float()
+    x = normal(1, 3, 64, 64).float()
     with torch.no_grad():
         assert torch.equal(prior.eps(x, 9), again.eps(x, 9))
         assert torch.equal(prior.eps(x, 9), by_name.eps(x, 9))
@@ -261,6 +263,36 @@ def test_a_checkpoint_is_converted_once(tmp_path):
         torch.testing.assert_close(load_prior(file).eps(x, 9), prior.eps(x, 9) + 1)
     with pytest.raises(ValueError, match="nothing is overwritten"):
         convert(file, tmp_path)
+
+
+def test_what_a_file_does_not_tell_is_assumed_aloud(tmp_path):
+    torch.save(random_state(*CASES["improved"][0]), tmp_path / "model.pt")
+    with pytest.warns(UserWarning, match=r"assumed: 4 heads, cosine schedule, T = 4000"):
+        assert load_prior(tmp_path / "model.pt").time_scale == 0.25
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_prior(tmp_path / "model.pt")  # converted already
+        convert(tmp_path / "model.pt", tmp_path / "told", IMPROVED)
+
+
+@pytest.mark.slow
+def test_a_prior_in_the_hubs_cache_needs_no_network(tmp_path):
+    """In a process of its own: the hub's client reads its settings when it is imported."""
+    snapshot = tmp_path / "hub" / "models--google--ddpm-celebahq-256" / "snapshots" / (40 * "a")
+    faces_like(snapshot, flat=True, weights="bin")
+    refs = snapshot.parents[1] / "refs"
+    refs.mkdir()
+    (refs / "main").write_text(40 * "a")
+    code = (
+        "from gdp_lite.prior import load_prior; from gdp_lite.priors.known import place_of\n"
+        "name = 'google/ddpm-celebahq-256'\n"
+        "print(load_prior(name).native_size, place_of(name).name)"
+    )
+    there = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=there, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["32", 40 * "a"], done.stderr
 
 
 def test_checkpoints_of_another_kind_are_one_line(tmp_path):

@@ -189,8 +189,8 @@ def _add_priors(commands: Any) -> None:
         "  python -m gdp_lite priors\n"
         "  python -m gdp_lite priors --fetch google/ddpm-celebahq-256 -o faces\n"
         "  python -m gdp_lite priors --convert 256x256_diffusion_uncond.pt\n\n"
-        "A checkpoint of OpenAI's does not say its attention heads and its schedule. Those of the\n"
-        "two that are known are known; of another one, tell them.",
+        "A checkpoint of OpenAI's does not say its attention heads and its schedule. Those of\n"
+        "the published files are known; of another one, tell them.",
     )
     priors.add_argument("--fetch", metavar="NAME", help="over the network: a known name, a hub id")
     priors.add_argument("--convert", metavar="FILE", help="a checkpoint of OpenAI's")
@@ -201,6 +201,9 @@ def _add_priors(commands: Any) -> None:
     priors.add_argument("--steps", type=_whole(1, 100_000), help="of its noise, T (default 1000)")
     priors.add_argument(
         "--rescaled", action="store_true", help="it is told times in thousandths of T"
+    )
+    priors.add_argument(
+        "--new-order", action="store_true", help="queries, keys and values come before heads"
     )
     priors.add_argument("--size", type=_whole(1, 4096), help="its native size, pixels")
     priors.set_defaults(run=_run("run_priors", "priors"))

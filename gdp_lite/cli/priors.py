@@ -20,7 +20,7 @@ def run_priors(args: argparse.Namespace) -> int:
             lines = [str(fetch(args.fetch, args.output, say, Progress("MB")))]
         elif args.convert is not None:
             told = (args.heads, args.head_channels, args.schedule, args.steps)
-            recipe = recipe_from(*told, args.rescaled, args.size)
+            recipe = recipe_from(*told, args.rescaled, args.new_order, args.size)
             lines = [str(convert(args.convert, args.output, recipe, say))]
         elif args.output is not None:
             raise ValueError("-o goes with --fetch or --convert")

@@ -28,6 +28,7 @@ BEFORE = "_before"  # of the degraded picture at the clean one's size, by the si
 TABLE = ("name", *NAMES, *(name + BEFORE for name in NAMES), "pair", "seconds", "error")
 # As in `cli.task`: a larger picture is shown to the network in tiles.
 WHOLE, TILE, OVERLAP = 1_350_000, 512, 64
+_HW = ("height", "width")
 
 
 def evaluate_pairs(
@@ -88,10 +89,14 @@ def evaluate_pairs(
     kind = Kind(told["degrade"], **numbers)
     target = pairs / "restored" if out is None else Path(out)
     place = pick_device(device)
-    now = versions(prior)
+    network, now = loaded(prior, place), versions(prior)
     asked = {"pairs": told, "steps": steps, "strength": strength, "seed": seed}
     _begin(target, {**asked, "prior": now["prior"], "gdp_lite": now["gdp_lite"]})
-    network, scores = loaded(prior, place), Scores(say)
+    scores = Scores(say)
+    if line := how_seen(
+        network, *(max(int(r[side]) for r in manifest.rows.values()) for side in _HW)
+    ):
+        say(line)
     table, rows = Rows(target / SCORES, TABLE), list(manifest.rows.values())[:count]
     for done, row in enumerate(rows, 1):
         name, old = row["name"], table.rows.get(row["name"])

@@ -128,13 +128,15 @@ def recipe_from(
     schedule: str | None,
     T: int | None,
     rescaled: bool,
+    new_order: bool,
     side: int | None,
 ) -> Recipe | None:
     """A `Recipe` of what was told; None where nothing was, for the usual one of the layout."""
-    if (heads, head_channels, schedule, T, side) == (None,) * 5 and not rescaled:
+    if not any((heads, head_channels, schedule, T, rescaled, new_order, side)):
         return None
     if heads is None and head_channels is None:
         raise ValueError("say --heads or --head-channels too: the file does not tell them")
     return Recipe(
-        heads or 0, head_channels or 0, schedule or "linear", T or 1000, rescaled, side=side or 0
+        *(heads or 0, head_channels or 0, schedule or "linear", T or 1000),
+        *(rescaled, new_order, side or 0),
     )

@@ -66,6 +66,12 @@ class Recipe(NamedTuple):
     new_order: bool = False
     side: int = 0
 
+    def __str__(self) -> str:
+        """In words, as a line says what was assumed."""
+        heads = f"{self.heads} heads" if self.heads else f"heads of {self.head_channels} channels"
+        times = ", times in thousandths" if self.rescaled else ""
+        return f"{heads}, {self.schedule} schedule, T = {self.T}{times}"
+
     @property
     def time_scale(self) -> float:
         """What a time is multiplied by before the network is told it."""
@@ -75,6 +81,23 @@ class Recipe(NamedTuple):
 # The defaults of guided-diffusion's models and of improved-diffusion's.
 ADM = Recipe(head_channels=64)
 IMPROVED = Recipe(heads=4, schedule="cosine", T=4000, rescaled=True)
+# Of the published unconditional files, by stem: the flags on the pages that offer them.
+RECIPES = {
+    **dict.fromkeys(
+        ("256x256_diffusion_uncond", "lsun_bedroom", "lsun_cat", "lsun_horse"),
+        ADM._replace(side=256),
+    ),
+    **dict.fromkeys(
+        ("imagenet64_uncond_100M_1500K", "imagenet64_uncond_vlb_100M_1500K"),
+        IMPROVED._replace(side=64),
+    ),
+    **dict.fromkeys(
+        ("cifar10_uncond_50M_500K", "cifar10_uncond_vlb_50M_500K"), IMPROVED._replace(side=32)
+    ),
+    **dict.fromkeys(
+        ("lsun_uncond_100M_1200K_bs128", "lsun_uncond_100M_2400K_bs64"), Recipe(heads=1, side=256)
+    ),
+}
 
 
 def layout_of(state: Mapping[str, Tensor]) -> Layout:

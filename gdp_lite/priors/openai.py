@@ -11,6 +11,7 @@ import json
 import pickle
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.priors.known import KNOWN, cache
-from gdp_lite.priors.layout import ADM, IMPROVED, Recipe, layout_of
+from gdp_lite.priors.layout import ADM, IMPROVED, RECIPES, Recipe, layout_of
 from gdp_lite.priors.renaming import heads_differ, renamed, unet_config
 
 NOTE = "gdp_lite.json"
@@ -43,7 +44,8 @@ def convert(
     checkpoint : ``256x256_diffusion_uncond.pt``, ``imagenet64_uncond_100M_1500K.pt`` or another
         unconditional one; weights alone are read, no code in the file is run.
     folder : where to; one in `gdp_lite.priors.known.cache` by default, used again if it is there.
-    recipe : what the file does not say; `ADM` or `IMPROVED` by default, as its layout tells.
+    recipe : what the file does not say. By default that of the published file of this name; for
+        another name `ADM`'s or `IMPROVED`'s, as its layout tells, with a warning.
     say : called with a line about what is done.
 
     Returns
@@ -61,7 +63,12 @@ def convert(
     state = _weights(checkpoint)
     layout = layout_of(state)
     say(f"converting {checkpoint}, once: minutes for a large one")
-    recipe = recipe or (ADM if layout.residual else IMPROVED)
+    recipe = recipe or RECIPES.get(checkpoint.stem)
+    if recipe is None:
+        recipe = ADM if layout.residual else IMPROVED
+        line = f"{checkpoint.name} does not tell, so assumed: {recipe}; `priors --convert` is told"
+        say(line)
+        warnings.warn(line, stacklevel=2)
     digest = _checksum(checkpoint)
     known = KNOWN.get(checkpoint.stem)
     if known and known.sha256 not in ("", digest):
