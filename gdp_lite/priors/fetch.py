@@ -111,7 +111,11 @@ def listed() -> list[str]:
     lines += [f"{row.name}: sha256 {row.sha256}" for row in KNOWN.values() if row.sha256]
     for note in sorted(cache().glob(f"*/{NOTE}")):
         size = sum(f.stat().st_size for f in note.parent.rglob("*") if f.is_file()) / 1e6
-        told = json.loads(note.read_bytes())
+        try:
+            told = json.loads(note.read_bytes())
+        except ValueError:
+            lines.append(f"{note.parent}: damaged, delete it")
+            continue
         known = KNOWN.get(Path(told["file"]).stem)
         same = "" if not known or not known.sha256 else _compared(told["sha256"], known.sha256)
         lines.append(f"{note.parent}: {size:.0f} MB, sha256 of its file {told['sha256']}{same}")

@@ -9,7 +9,6 @@ them. The learned variance is dropped: its channels are the last three of the an
 import hashlib
 import json
 import pickle
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -86,7 +85,11 @@ def convert(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as place:
         written = Path(place) / "prior"
         _write(written, config, renamed(state, layout, recipe), recipe, note)
-        shutil.move(written, target)
+        try:
+            written.rename(target)
+        except OSError as error:  # another process was faster
+            if folder is not None or not (target / NOTE).is_file():
+                raise ValueError(f"{target} cannot be made: {error.strerror or error}") from error
     say(f"{target}: {sum(f.stat().st_size for f in target.rglob('*')) / 1e6:.0f} MB")
     return target
 
