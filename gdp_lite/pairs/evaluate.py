@@ -72,12 +72,12 @@ def evaluate_pairs(
     >>> import tempfile
     >>> from PIL import Image
     >>> from gdp_lite.pairs.prepare import prepare_pairs
-    >>> half = lambda x, sigma: x
+    >>> flat = lambda x, sigma: x.mean((-2, -1), keepdim=True).expand_as(x)
     >>> with tempfile.TemporaryDirectory() as here:
     ...     Path(f"{here}/in").mkdir()
     ...     Image.new("RGB", (8, 8), (90, 110, 130)).save(f"{here}/in/a.png")
     ...     made = prepare_pairs(f"{here}/in", f"{here}/out", Kind("blocks", 4))
-    ...     rows = evaluate_pairs(f"{here}/out", prior=half, device="cpu")
+    ...     rows = evaluate_pairs(f"{here}/out", prior=flat, device="cpu")
     >>> rows[0]["name"], float(rows[0]["psnr"]) > 40
     ('a.png', True)
     """

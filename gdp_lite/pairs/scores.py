@@ -34,9 +34,9 @@ class Scores:
 
     Examples
     --------
-    >>> x = 0.2 + 0 * from_uint8(np.zeros((8, 8, 3), np.uint8))
-    >>> round(Scores()(x + 0.1, x)["psnr"], 1)  # one of 255 less than 20 by rounding
-    19.9
+    >>> x = torch.zeros(1, 3, 8, 8)
+    >>> round(Scores()(x + 51 / 255, x)["psnr"], 1)
+    14.0
     """
 
     def __init__(self, say: Callable[[str], object] = lambda line: None):

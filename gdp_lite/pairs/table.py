@@ -17,14 +17,14 @@ def table(rows: Iterable[Mapping[str, str]]) -> list[str]:
     --------
     >>> row = {"name": "a", "psnr": "30", "psnr_before": "25", "error": ""}
     >>> print("\\n".join(table([row])))
-    score            mean     std  median   worst
+    score           mean     std  median   worst
     PSNR, dB
-      before       25.000   0.000  25.000  25.000  a
-      restored     30.000   0.000  30.000  30.000  a
+      before      25.000   0.000  25.000  25.000  a
+      restored    30.000   0.000  30.000  30.000  a
     1 scored, 0 without a clean picture, 0 failed
     """
     rows = list(rows)
-    lines = ["score            mean     std  median   worst"]
+    lines = ["score           mean     std  median   worst"]
     for name in NAMES:
         for label, column in (("before", name + BEFORE), ("restored", name)):
             found = [(float(row[column]), row["name"]) for row in rows if row.get(column)]

@@ -1,7 +1,8 @@
 """The priors that are known by name: what they were trained on, and where they lie on this machine.
 
 A name is a hub id or the stem of OpenAI's file. Sizes and licences are those of the pages that
-offer them; a checksum stands here where it is known, and is compared after a download.
+offer them (of ImageNet-64 the size is its weights', by their shapes). A checksum stands here where
+it is known, and is compared after a download.
 """
 
 import os
@@ -57,7 +58,7 @@ _ROWS = (
         "a37c32fffd316cd494cf3f35b339936debdc1576dad13fe57c42399a5dbc78b1",
     ),
     Known(
-        *("imagenet64_uncond_100M_1500K", "ImageNet", 64, 480, "MIT, for research"),
+        *("imagenet64_uncond_100M_1500K", "ImageNet", 64, 484, "MIT"),
         f"{_OPENAI}/march-2021/imagenet64_uncond_100M_1500K.pt",
     ),
 )
