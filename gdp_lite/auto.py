@@ -17,6 +17,7 @@ from gdp_lite.prior import Denoiser, Prior, load_prior
 from gdp_lite.report import SETTINGS, Report, checksum_of, findings_of, read_report, versions
 from gdp_lite.restoring import needs_prior, restore_image
 from gdp_lite.tasks import pick_device
+from gdp_lite.tiling import fitted, how_seen
 
 MAX_PIXELS = 64_000_000  # memory: 4 GB
 
@@ -108,6 +109,8 @@ def restore_photo(
     if kinds:
         say(f"undoing: {', '.join(kinds)}")
         network = loaded(prior, place) if needs_prior(diagnosis, kinds) else None
+        if network is not None and (line := how_seen(network, *photo.image.shape[-2:])):
+            say(line)
     x, change = undone(photo, diagnosis, kinds, network, strength, seed, progress, name_of(path))
     check_output(output, path, overwrite, photo)  # it took minutes: look again
     removed = change > 0 and ("missing" in kinds or "overlay" in kinds)
@@ -193,8 +196,13 @@ def undone(
 
 
 def loaded(prior: Denoiser | str | Path | None, device: str) -> Denoiser:
-    """The prior itself, or the one of that name, which stays in memory for the next photo."""
-    return _load(prior and str(prior), device) if isinstance(prior, str | Path | None) else prior
+    """The prior itself, or the one of that name, which stays in memory for the next photo.
+
+    Of one with a native size a `TiledPrior` that shows it no other.
+    """
+    if isinstance(prior, str | Path | None):
+        return fitted(_load(prior and str(prior), device))
+    return fitted(prior)
 
 
 @lru_cache(maxsize=1)

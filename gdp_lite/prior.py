@@ -6,9 +6,9 @@ tables are float32; the schedule here is computed again from the configuration i
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -17,9 +17,22 @@ from torch.nn import functional
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import check_time, predict_x0
 from gdp_lite.image import to_display, to_model
-from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
+from gdp_lite.priors.known import BUNDLED
+from gdp_lite.priors.openai import NOTE
+from gdp_lite.priors.places import located
+from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule, sigmoid_schedule
 
-BUNDLED = Path(__file__).parent / "models" / "photo-patches"
+__all__ = [
+    "BUNDLED",
+    "Denoiser",
+    "NoisePredictor",
+    "Prior",
+    "load_prior",
+    "save_folder",
+    "save_pipeline",
+    "schedule_from_config",
+    "schedule_of",
+]
 
 
 class Denoiser(Protocol):
@@ -62,20 +75,33 @@ class Prior:
     schedule : the `NoiseSchedule` it was trained with.
     multiple : inputs are padded (reflected) to a multiple of this before the network sees them,
         and its output is cropped back, so every size from 1 pixel up works.
+    native_size : side of the pictures it was trained on, pixels, where it is at home on no other:
+        smaller ones are padded to it, and `restore` shows it tiles of larger ones. None for a
+        network that takes any size, such as one without attention.
+    time_scale : what diffusers' time, 0..T-1, is multiplied by before the network is told it.
 
     Examples
     --------
     >>> prior = load_prior()
-    >>> prior.schedule.T, prior.multiple
-    (1000, 8)
+    >>> prior.schedule.T, prior.multiple, prior.native_size
+    (1000, 8, None)
     """
 
-    def __init__(self, unet: torch.nn.Module, schedule: NoiseSchedule, multiple: int = 1):
+    def __init__(
+        self,
+        unet: torch.nn.Module,
+        schedule: NoiseSchedule,
+        multiple: int = 1,
+        native_size: int | None = None,
+        time_scale: float = 1.0,
+    ):
         # Channels last in memory: the same numbers up to rounding, a quarter less time on a CPU.
         self.unet = unet.eval().requires_grad_(False)
         self.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.schedule = schedule
         self.multiple = multiple
+        self.native_size = native_size
+        self.time_scale = time_scale
 
     def to(self, device: str | torch.device) -> Self:
         """Move the network; returns the prior itself."""
@@ -103,30 +129,43 @@ class Prior:
         weights = next(self.unet.parameters(), x_t)
         times = check_time(t, self.schedule).to(weights.device)
         height, width = x_t.shape[-2:]
-        padded = _pad(x_t, -height % self.multiple, -width % self.multiple)
+        least = self.native_size or 1
+        sides = (max(n, least) for n in (height, width))
+        rows, columns = (-(-n // self.multiple) * self.multiple for n in sides)
+        padded = _pad(x_t, rows - height, columns - width)
         padded = padded.to(weights.device, weights.dtype)
         padded = padded.contiguous(memory_format=torch.channels_last)
-        eps_hat = self.unet(padded, times.expand(len(x_t)) - 1).sample
+        told = times.expand(len(x_t)) - 1
+        told = told if self.time_scale == 1 else told * self.time_scale
+        eps_hat = self.unet(padded, told).sample[:, :3]  # what follows is a learned variance
         return eps_hat[..., :height, :width].to(x_t)
 
 
-def load_prior(path: str | Path | None = None, device: str = "cpu") -> Prior:
-    """Load a diffusers DDPM: the bundled one, a local folder or a hub id.
+def load_prior(
+    path: str | Path | None = None,
+    device: str = "cpu",
+    say: Callable[[str], object] = lambda line: None,
+) -> Prior:
+    """Load a DDPM: the bundled one, a folder, a hub id or a checkpoint of OpenAI's.
+
+    Only weights are read (safetensors, or torch's files without code).
 
     Parameters
     ----------
     path : None for the bundled photo prior; a folder in diffusers' layout (with ``unet/`` and
-        ``scheduler/`` inside, or with both in one place); or the id of an unconditional
-        pixel-space pipeline, such as ``google/ddpm-celebahq-256``.
+        ``scheduler/`` inside, or with both in one place); the id of an unconditional
+        pixel-space pipeline, such as ``google/ddpm-celebahq-256``; or an unconditional checkpoint
+        of OpenAI's, such as ``256x256_diffusion_uncond.pt``, which is converted once and cached.
     device : where the network goes.
+    say : called with a line about what takes long.
 
     Returns
     -------
-    A `Prior`, in float32.
+    A `Prior`, in float32, with its schedule and its native size.
 
     Raises
     ------
-    ValueError : in one line, where there is none.
+    ValueError : in one line, where there is none; where one could be had, with the command.
 
     Examples
     --------
@@ -136,26 +175,50 @@ def load_prior(path: str | Path | None = None, device: str = "cpu") -> Prior:
     >>> clean.shape
     torch.Size([1, 3, 16, 16])
     """
-    repair_torchvision()
-    from diffusers import DDPMScheduler, UNet2DModel
-
-    source = str(BUNDLED if path is None else path)
+    asked = BUNDLED if path is None else path
     try:
-        try:
-            unet = UNet2DModel.from_pretrained(source, subfolder="unet")
-            config = DDPMScheduler.load_config(source, subfolder="scheduler")
-        except OSError:  # an older layout, still found on the hub: both in one folder
-            unet = UNet2DModel.from_pretrained(source)
-            config = DDPMScheduler.load_config(source)
+        source, online = located(path, say)
+        unet, config = _parts(source, online)
         schedule = schedule_from_config(config)
+        note = _note(source)
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         # What diffusers raises depends on which file is missing or broken.
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"no diffusion prior could be loaded from {source}: {reason}") from error
-    if unet.config.in_channels != 3 or unet.config.out_channels != 3:
-        raise ValueError(f"{source} is no 3-channel noise-predicting model")
+        raise ValueError(f"no diffusion prior could be loaded from {asked}: {reason}") from error
+    if unet.config.in_channels != 3 or unet.config.out_channels not in (3, 6):
+        raise ValueError(f"{asked} is no 3-channel noise-predicting model")
+    if unet.config.class_embed_type or unet.config.num_class_embeds:
+        raise ValueError(f"{asked} asks for a class: unconditional models alone are priors")
+    attention = [part for part in unet.modules() if hasattr(part, "to_q")]
+    for part in attention if note["heads"] else ():
+        part.heads = note["heads"]
     multiple = 2 ** (len(unet.config.block_out_channels) - 1)
-    return Prior(unet.to(device), schedule, multiple)
+    side = note["side"] or unet.config.sample_size
+    side = max(side) if isinstance(side, list | tuple) else side
+    native = side if attention else None
+    return Prior(unet.to(device), schedule, multiple, native, note["time_scale"])
+
+
+def _parts(source: str, online: bool) -> tuple[Any, Mapping]:
+    """Network and scheduler's configuration, from a folder, the hub's cache or the hub."""
+    repair_torchvision()
+    from diffusers import DDPMScheduler, UNet2DModel
+
+    here: dict[str, Any] = {"local_files_only": not online}
+    try:
+        unet = UNet2DModel.from_pretrained(source, subfolder="unet", **here)
+        config = DDPMScheduler.load_config(source, subfolder="scheduler", **here)
+    except OSError:  # an older layout, still found on the hub: both in one folder
+        unet = UNet2DModel.from_pretrained(source, **here)
+        config = DDPMScheduler.load_config(source, **here)
+    return unet, config
+
+
+def _note(source: str) -> dict[str, Any]:
+    """What a converted prior needs beside diffusers' options, see `gdp_lite.priors.openai`."""
+    usual: dict[str, Any] = {"heads": None, "time_scale": 1.0, "side": None}
+    place = Path(source) / NOTE
+    return usual | json.loads(place.read_bytes()) if place.is_file() else usual
 
 
 def schedule_from_config(config: Mapping) -> NoiseSchedule:
@@ -179,7 +242,21 @@ def schedule_from_config(config: Mapping) -> NoiseSchedule:
         return NoiseSchedule.from_betas(roots**2)
     if kind == "squaredcos_cap_v2":
         return cosine_schedule(T)
+    if kind == "sigmoid":
+        return sigmoid_schedule(T, start, end)
     raise ValueError(f"noise schedule {kind!r} is not known")
+
+
+def save_folder(prior: Prior, folder: str | Path) -> None:
+    """Write a loaded prior as a folder that `load_prior` takes, with its own scheduler, float32."""
+    unet: Any = prior.unet
+    unet.save_pretrained(Path(folder) / "unet")
+    (Path(folder) / "scheduler").mkdir(parents=True, exist_ok=True)
+    place = Path(folder) / "scheduler" / "scheduler_config.json"
+    betas = {"trained_betas": prior.schedule.beta[1:].tolist()}
+    told = {"_class_name": "DDPMScheduler", "num_train_timesteps": prior.schedule.T, **betas}
+    place.write_text(json.dumps({**told, "prediction_type": "epsilon"}) + "\n")
+    _drop_origin(Path(folder) / "unet" / "config.json")
 
 
 def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSchedule) -> None:
@@ -198,8 +275,11 @@ def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSche
     half = UNet2DModel.from_config(unet.config)
     half.load_state_dict(unet.state_dict())
     DDPMPipeline(half.half(), scheduler).save_pretrained(folder)
-    # diffusers notes the path it was loaded from; it is nobody's business.
-    config = Path(folder) / "unet" / "config.json"
+    _drop_origin(Path(folder) / "unet" / "config.json")
+
+
+def _drop_origin(config: Path) -> None:
+    """diffusers notes the path it was loaded from; it is nobody's business."""
     entries = {k: v for k, v in json.loads(config.read_text()).items() if k != "_name_or_path"}
     config.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 

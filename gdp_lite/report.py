@@ -5,12 +5,13 @@ import json
 import math
 import platform
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import gdp_lite
 from gdp_lite.diagnosis import Diagnosis
-from gdp_lite.prior import BUNDLED
+from gdp_lite.priors.known import BUNDLED, place_of
 
 WEIGHTS = (".safetensors", ".bin", ".json")  # what `load_prior` reads of a folder
 SETTINGS = (*("noise", "blur", "exposure", "mask", "strength", "seed", "strip", "prior", "device"),)
@@ -109,12 +110,22 @@ def checksum_of_prior(prior: object = None) -> str:
     """Of the weights of a prior by its name; of one that is no folder, its name itself."""
     if not isinstance(prior, str | Path | None):
         return type(prior).__name__
-    folder = Path(prior or BUNDLED)
-    digest = hashlib.sha256()
+    folder = place_of(str(prior or "bundled")) or Path(prior or BUNDLED)
     found = sorted(path for path in folder.rglob("*") if path.suffix in WEIGHTS)
-    for path in found:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16] if found else str(prior)
+    if not found:
+        return str(prior)
+    return _checksum_of_files(tuple((path, path.stat().st_mtime_ns) for path in found))
+
+
+@lru_cache(maxsize=4)
+def _checksum_of_files(files: tuple[tuple[Path, int], ...]) -> str:
+    """Once for all photos of a folder: a prior may have gigabytes."""
+    digest = hashlib.sha256()
+    for path, _ in files:
+        with open(path, "rb") as file:
+            while part := file.read(1 << 24):
+                digest.update(part)
+    return digest.hexdigest()[:16]
 
 
 def findings_of(diagnosis: Diagnosis) -> dict[str, dict]:

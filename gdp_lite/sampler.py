@@ -5,6 +5,7 @@ read like Algorithm 1 with its lines exchanged: denoise, agree with the photo, p
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
 
@@ -18,6 +19,7 @@ from gdp_lite.policy import ABOVE, DRAW, PHI_FROM, POLICY
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
+from gdp_lite.tiling import fitted, how_seen
 
 FAR = (-10.0, 70.0)  # no photo in display range lies beyond, whatever its exposure
 
@@ -100,7 +102,8 @@ def restore(
     degradation : left as it is. With a learnable Phi every chain (sample of a photo) has a copy,
         and `Degradation.fit` learns it on x_{0|t} from sigma = `policy.PHI_FROM` downwards.
         ``degradation.requires_grad_(False)`` makes Phi known.
-    prior : any function of an image and a noise level, see `Denoiser`.
+    prior : any function of an image and a noise level, see `Denoiser`. One with a native size is
+        shown that size, in tiles or padded, and a warning says so.
     steps : network calls at most. `policy.POLICY` has the defaults of each kind.
     strength : unitless trust in the photo; larger follows it more closely.
     samples : how many of each photo, in one batch.
@@ -146,6 +149,11 @@ def restore(
     if (again := chains.photos(x0)).shape != ys.shape:
         name = type(degradation).__name__
         raise ValueError(f"{name} makes {tuple(again.shape)} photos, y has {tuple(ys.shape)}")
+
+    if (shown := fitted(prior)) is not prior:
+        if line := how_seen(prior, *x0.shape[-2:]):
+            warnings.warn(line, stacklevel=2)
+        prior = shown
 
     def noise() -> Tensor:  # drawn on the CPU, so that a seed gives the same noise everywhere
         return torch.randn(x0.shape, generator=generator, dtype=y.dtype).to(y.device)

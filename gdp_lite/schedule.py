@@ -108,6 +108,25 @@ def cosine_schedule(T: int = 1000, offset: float = 0.008, max_beta: float = 0.99
     return NoiseSchedule.from_betas((1 - f[1:] / f[:-1]).clamp(max=max_beta))
 
 
+def sigmoid_schedule(
+    T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02
+) -> NoiseSchedule:
+    """Betas along a sigmoid from -6 to 6. Source: Xu et al. 2022 (GeoDiff), as diffusers has it.
+
+    Parameters
+    ----------
+    T : number of noise steps.
+    beta_start, beta_end : the betas between which it runs, in (0, 1); ValueError else.
+
+    Examples
+    --------
+    >>> round(float(sigmoid_schedule().beta[500]), 4)
+    0.01
+    """
+    share = torch.sigmoid(torch.linspace(-6, 6, T, dtype=torch.float64))
+    return NoiseSchedule.from_betas(beta_start + (beta_end - beta_start) * share)
+
+
 def time_grid(t_start: int, steps: int) -> list[int]:
     """At most `steps` decreasing times from t_start to 1, quadratically denser near 1."""
     if steps < 1:

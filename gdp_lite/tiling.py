@@ -60,6 +60,50 @@ class TiledPrior:
         return total / weights
 
 
+def fitted(denoiser: Denoiser) -> Denoiser:
+    """The denoiser itself where it takes any size; else one that shows it its native size.
+
+    Larger pictures are seen in tiles of that size that share a quarter, smaller ones padded to it
+    (by `Prior`).
+
+    Examples
+    --------
+    >>> half = lambda x, sigma: x / 2
+    >>> fitted(half) is half
+    True
+    """
+    side = _native(denoiser)
+    return TiledPrior(denoiser, side, side // 4) if side else denoiser
+
+
+def how_seen(denoiser: Denoiser, height: int, width: int) -> str:
+    """One line about how a picture is shown to a denoiser that has a native size; empty else.
+
+    denoiser : itself, or `fitted`.
+
+    Examples
+    --------
+    >>> class Small:
+    ...     native_size = 64
+    >>> how_seen(Small(), 100, 64)
+    'the prior sees 64 x 64 pixels: the picture is shown in tiles of that'
+    >>> how_seen(Small(), 40, 64)
+    'the prior sees 64 x 64 pixels: the picture is padded to that'
+    """
+    side = _native(denoiser.denoiser if isinstance(denoiser, TiledPrior) else denoiser)
+    if not side or (height, width) == (side, side):
+        return ""
+    how = ["shown in tiles of that"] if max(height, width) > side else []
+    how += ["padded to that"] if min(height, width) < side else []
+    return f"the prior sees {side} x {side} pixels: the picture is {' and '.join(how)}"
+
+
+def _native(denoiser: Denoiser) -> int:
+    """Its native size, a multiple of its ``multiple``; 0 where it has none."""
+    side, multiple = getattr(denoiser, "native_size", None) or 0, getattr(denoiser, "multiple", 1)
+    return -(-side // multiple) * multiple
+
+
 def count_tiles(height: int, width: int, tile: int = 256, overlap: int = 64) -> int:
     """How often `TiledPrior` calls the network for an image of height x width pixels."""
     return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap))

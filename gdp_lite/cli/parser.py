@@ -5,7 +5,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 # As in `diagnosis`, which is slow to import.
 KINDS = ("light", "colour", "softness", "noise", "missing", "overlay", "jpeg")
@@ -14,6 +14,14 @@ TASKS = {
     "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",
     "superres": "add the detail that is missing inside blocks of --factor pixels; size stays",
     "inpaint": "replace what is white in --mask, and nothing else",
+}
+# As in `pairs.kinds`.
+PAIRS = {
+    "blocks": "super-resolution: averages of --factor x --factor blocks, 4 or 8",
+    "blur": "deblurring: an n x n Gaussian kernel, n = --size, std --width",
+    "grey": "colourisation: the mean of the three channels",
+    "mask": "inpainting: --missing of the pixels, 0.25, set to zero at random",
+    "as-is": "low light (LOL: low, high), exposure (NTIRE: input, gt): taken as they are",
 }
 
 
@@ -109,7 +117,9 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     restore.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
     )
-    restore.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
+    restore.add_argument(
+        "--prior", help="another DDPM: folder, hub id, OpenAI's file, see `priors`"
+    )
     restore.add_argument("--overwrite", action="store_true", help="replace an existing file")
     restore.add_argument("--strip", action="store_true", help="leave out where it was taken")
     restore.add_argument(
@@ -153,8 +163,11 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     serve.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
     )
-    serve.add_argument("--prior", help="another diffusers DDPM: folder or hub id")
+    serve.add_argument("--prior", help="another DDPM: folder, hub id, OpenAI's file, see `priors`")
     serve.set_defaults(run=_run("run_serve", "serve"))
+
+    _add_priors(commands)
+    _add_pairs(commands)
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
@@ -163,6 +176,92 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         add_arguments(train)
         train.set_defaults(run=run)
     return parser
+
+
+def _add_priors(commands: Any) -> None:
+    priors = commands.add_parser(
+        "priors",
+        help="list the priors that are known, fetch one, convert one",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="List the priors that are known: which are on this machine, their native\n"
+        "size, their licence. `--prior` takes one by its name, its folder or its file.",
+        epilog="examples:\n"
+        "  python -m gdp_lite priors\n"
+        "  python -m gdp_lite priors --fetch google/ddpm-celebahq-256 -o faces\n"
+        "  python -m gdp_lite priors --convert 256x256_diffusion_uncond.pt\n\n"
+        "A checkpoint of OpenAI's does not say its attention heads and its schedule. Those of\n"
+        "the published files are known; of another one, tell them.",
+    )
+    priors.add_argument("--fetch", metavar="NAME", help="over the network: a known name, a hub id")
+    priors.add_argument("--convert", metavar="FILE", help="a checkpoint of OpenAI's")
+    priors.add_argument("-o", "--output", help="its folder (default: a cache of this user's)")
+    priors.add_argument("--heads", type=_whole(1, 1024), help="with --convert: attention heads")
+    priors.add_argument("--head-channels", type=_whole(1, 4096), help="or how wide each head is")
+    priors.add_argument("--schedule", choices=("linear", "cosine"), help="of its noise")
+    priors.add_argument("--steps", type=_whole(1, 100_000), help="of its noise, T (default 1000)")
+    priors.add_argument(
+        "--rescaled", action="store_true", help="it is told times in thousandths of T"
+    )
+    priors.add_argument(
+        "--new-order", action="store_true", help="queries, keys and values come before heads"
+    )
+    priors.add_argument("--size", type=_whole(1, 4096), help="its native size, pixels")
+    priors.set_defaults(run=_run("run_priors", "priors"))
+
+
+def _add_pairs(commands: Any) -> None:
+    prepare = commands.add_parser(
+        "prepare",
+        help="make pairs of degraded and clean pictures of a data set",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Make pairs of degraded and clean pictures of ImageNet, LSUN (an LMDB, or\n"
+        "exported), CelebA or any folder, as the source prescribes, or take pictures that are\n"
+        "degraded already as they are.\n\n" + "\n".join(f"  {k:7} {v}" for k, v in PAIRS.items()),
+        epilog="example:\n"
+        "  python -m gdp_lite prepare --source imagenet/val --degrade blocks --out pairs\n"
+        "  python -m gdp_lite evaluate --pairs pairs\n\n"
+        "The same line goes on where it was stopped. Nothing is overwritten.",
+    )
+    prepare.add_argument("--source", required=True, help="folder of pictures, or an LMDB")
+    prepare.add_argument("--degrade", required=True, choices=PAIRS, help="how, see above")
+    prepare.add_argument("--out", required=True, help="folder for the pairs")
+    prepare.add_argument(
+        "--factor", type=_whole(2, 64), default=4, help="blocks: d, 4 or 8 (default 4)"
+    )
+    prepare.add_argument(
+        "--size", type=_whole(1, 999), default=9, help="blur: n of the n x n kernel (default 9)"
+    )
+    prepare.add_argument(
+        "--width", type=_number(0.01, 100), default=2.0, help="blur: its std, pixels (default 2)"
+    )
+    prepare.add_argument(
+        "--missing", type=_number(0.0001, 0.9999), default=0.25, help="mask: share (default 0.25)"
+    )
+    prepare.add_argument("--side", type=_whole(1, 8192), help="middle squares of so many pixels")
+    prepare.add_argument("--count", type=_whole(1, 10**9), help="so many pictures, drawn by seed")
+    prepare.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="(default 0)")
+    prepare.set_defaults(run=_run("run_prepare", "pairs"))
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="restore such pairs and print a table of scores",
+        description="Restore the pairs that `prepare` made, with what degraded them known, and "
+        "print PSNR, SSIM, HaarPSI and, where its network can be had, LPIPS, before and after. The "
+        "same line goes on where it was stopped.",
+    )
+    evaluate.add_argument("--pairs", required=True, help="folder that `prepare` made")
+    evaluate.add_argument("-o", "--output", help="folder for results (default: restored in it)")
+    evaluate.add_argument("--prior", help="another DDPM, see `priors`")
+    evaluate.add_argument("--steps", type=_whole(1, 1000), help="network calls, see restore")
+    evaluate.add_argument(
+        "--strength", type=_number(0.01, 100), default=1.0, help="trust in the photo (default 1)"
+    )
+    evaluate.add_argument("--count", type=_whole(1, 10**9), help="the first so many pairs")
+    evaluate.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="(default 0)")
+    evaluate.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
+    )
+    evaluate.set_defaults(run=_run("run_evaluate", "pairs"))
 
 
 def _run(name: str, module: str = "auto") -> Callable[[argparse.Namespace], int]:

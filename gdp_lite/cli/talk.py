@@ -12,15 +12,21 @@ def say(text: str, end: str = "\n") -> None:
 
 
 class Progress:
-    """Keeps one line on stderr up to date: tiles, of how many, the time left."""
+    """Keeps one line on stderr up to date: tiles, of how many, the time left.
 
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+    what: is counted.
+    """
+
+    def __init__(self, what: str = "tile") -> None:
+        self.what, self.began = what, time.monotonic()
+        self.first, self.start = self.began, 0
 
     def __call__(self, done: int, tiles: int) -> None:
-        if done == 1:  # the first tile waited for all that comes before: no measure of the rest
-            self.first = time.monotonic()
-            left = (self.first - self.began) * (tiles - 1)
+        if (
+            not self.start
+        ):  # the first tile waited for all that comes before: no measure of the rest
+            self.first, self.start = time.monotonic(), done
+            left = (self.first - self.began) / max(done, 1) * (tiles - done)
         else:
-            left = (time.monotonic() - self.first) / (done - 1) * (tiles - done)
-        say(f"\rtile {done} of {tiles}, {left:4.0f} s left ", "\n" if done == tiles else "")
+            left = (time.monotonic() - self.first) / max(done - self.start, 1) * (tiles - done)
+        say(f"\r{self.what} {done} of {tiles}, {left:4.0f} s left ", "\n" if done == tiles else "")

@@ -9,7 +9,7 @@ from gdp_lite.cli.talk import say
 if TYPE_CHECKING:  # torch takes seconds
     from torch import Tensor
 
-    from gdp_lite.prior import Prior
+    from gdp_lite.prior import Denoiser
 
 MAX_PIXELS = 16_500_000  # of the phone photos at hand the largest has 12.2 million
 WHOLE = 1_350_000  # pixels: up to here the network sees the photo whole, above it in tiles
@@ -37,14 +37,17 @@ def restore_task(args: argparse.Namespace) -> int:
         say("loading the prior ...")
 
     from gdp_lite.prior import load_prior
-    from gdp_lite.tiling import TiledPrior, count_tiles
+    from gdp_lite.tiling import TiledPrior, count_tiles, fitted, how_seen
 
     height, width = photo.image.shape[-2:]
     steps = args.steps or POLICY[degradation.kind].steps
     large = height * width > WHOLE
+    network = load_prior(args.prior, device, say)
+    if (line := how_seen(network, height, width)) and not args.quiet:
+        say(line)
     try:
         tiles = count_tiles(height, width, TILE, OVERLAP) if large else 1
-        prior = _Progress(load_prior(args.prior, device), 0 if args.quiet else steps * tiles)
+        prior = _Progress(fitted(network), 0 if args.quiet else steps * tiles)
         result = restore(
             photo.image.to(device),
             degradation.to(device),
@@ -81,9 +84,11 @@ class _Progress:
     calls: 0 for silence.
     """
 
-    def __init__(self, prior: "Prior", calls: int):
+    def __init__(self, prior: "Denoiser", calls: int):
+        from gdp_lite.prior import schedule_of
+
         self.prior, self.calls = prior, calls
-        self.schedule, self.multiple = prior.schedule, prior.multiple
+        self.schedule, self.multiple = schedule_of(prior), getattr(prior, "multiple", 1)
         self.done, self.began = 0, time.monotonic()
 
     def __call__(self, x: "Tensor", sigma: "float | Tensor") -> "Tensor":

@@ -1,0 +1,1 @@
+"""Degraded and clean pictures in pairs, as the source prescribes them: made, restored, scored."""

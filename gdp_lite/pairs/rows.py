@@ -1,0 +1,82 @@
+"""A table that grows by a row at a time, so that a stopped run goes on where it was."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gdp_lite.photos import save_bytes
+
+
+class Rows:
+    """A CSV file of rows with a ``name`` each; a later row of a name stands for an earlier one.
+
+    A row that was cut off, by a kill or a full disk, counts as missing.
+
+    Parameters
+    ----------
+    path : the file; read where it is there.
+    columns : of the table; the first is ``name``.
+
+    Raises ValueError, in one line, for a file that is another table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rows = Rows(Path(folder) / "t.csv", ("name", "score"))
+    ...     rows.add({"name": "a", "score": 3})
+    ...     Rows(Path(folder) / "t.csv", ("name", "score")).rows
+    {'a': {'name': 'a', 'score': '3'}}
+    """
+
+    def __init__(self, path: str | Path, columns: Sequence[str]):
+        self.path, self.columns = Path(path), list(columns)
+        self.rows: dict[str, dict[str, str]] = {}
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            self._start()
+            return
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        whole = text[: text.rfind("\n") + 1]  # a quoted line break inside a row is still one row
+        try:
+            lines = list(csv.reader(io.StringIO(whole, newline="")))
+        except csv.Error as error:
+            raise ValueError(f"{path} is no table: {error}") from error
+        if lines and lines[0] != self.columns:
+            raise ValueError(f"{path} is another table: its columns are {', '.join(lines[0])}")
+        if not lines:
+            self._start()
+        for line in lines[1:]:
+            if len(line) == len(self.columns):
+                self.rows[line[0]] = dict(zip(self.columns, line, strict=True))
+        if whole != text:
+            self._rewrite()
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Append a row and keep it in `rows`; what is None or missing is left empty."""
+        told = ["" if row.get(name) is None else str(row[name]) for name in self.columns]
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            file.write(_line(told))
+        self.rows[told[0]] = dict(zip(self.columns, told, strict=True))
+
+    def clear(self) -> None:
+        """Begin again."""
+        self.rows = {}
+        self._rewrite()
+
+    def _start(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._rewrite()
+
+    def _rewrite(self) -> None:
+        lines = [_line(self.columns), *(_line(list(row.values())) for row in self.rows.values())]
+        save_bytes(self.path, "".join(lines).encode())
+
+
+def _line(values: Sequence[str]) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerow(values)
+    return out.getvalue()

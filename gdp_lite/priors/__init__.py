@@ -1,0 +1,1 @@
+"""Priors from elsewhere: which are known, how they come here, how OpenAI's are converted."""
