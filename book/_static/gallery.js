@@ -8,7 +8,7 @@
   dialog.innerHTML =
     '<div class="gdp-view-head"><p aria-live="polite"></p>' +
     '<button type="button" aria-label="Close">✕</button></div>' +
-    '<img alt="" draggable="false"><div class="gdp-view-ways" role="group" aria-label="Way"></div>';
+    '<img alt="" src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7" draggable="false"><div class="gdp-view-ways" role="group" aria-label="Way"></div>';
   document.body.append(dialog);
   const [title, close] = dialog.firstChild.children;
   const [, image, ways] = dialog.children;
