@@ -404,6 +404,7 @@ def done(**options):
     return [row.done for row in rows if not row.error], [t for t in told if "changed by" not in t]
 
 
+@pytest.mark.slow
 def test_what_was_done_otherwise_is_done_again(holiday, monkeypatch):
     """By its options, by the photo's bytes, by the versions; and a line says why."""
     there = ["there already"] * 3

@@ -277,6 +277,7 @@ def test_a_stamp_is_told_and_left_unless_asked(folder):
     assert changed.mean() < 3.5 * where.mean()
 
 
+@pytest.mark.slow
 def test_the_mask_of_a_stamp_is_written_when_asked(folder, capsys):
     image, where = stamped(picture(224, 192))
     image.save("photo.png")
