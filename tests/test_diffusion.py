@@ -280,7 +280,7 @@ def test_schedule_from_config_equals_diffusers(config):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"beta_schedule": "sigmoid"}, "not known"),
+        ({"beta_schedule": "laplace"}, "not known"),
         ({"prediction_type": "v_prediction"}, "not epsilon"),
     ],
 )
