@@ -139,9 +139,11 @@ class Recording:
 
 
 def coloured():
-    """White noise, and more of it that was blurred; and the octaves that it has."""
+    """White noise, and more that was blurred, less of it in colour; and the octaves that it has."""
     fine, coarse = torch.randn(2, 1, 3, 576, 576, generator=generator(7))
     noise = 0.02 * fine + 0.1 * GaussianBlur(13, 1.0)(coarse)
+    grey = noise.mean(1, keepdim=True)  # more in luma than in colour, as phones leave it
+    noise = 1.5 * grey + 0.4 * (noise - grey)
     return noise, octave_levels(noise)
 
 
