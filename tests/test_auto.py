@@ -16,7 +16,7 @@ from skimage import data
 from torch.nn import functional
 
 import gdp_lite
-from gdp_lite import auto, restore_photo
+from gdp_lite import auto, records, restore_photo
 from gdp_lite.auto import default_output, repeat
 from gdp_lite.cli import main
 from gdp_lite.folder import is_whole, restore_folder, table
@@ -668,7 +668,12 @@ def test_a_folder_that_is_killed_is_gone_on_with(holiday):
         while b"3 of 10" not in said:
             said += os.read(process.stderr.fileno(), 64)
         process.send_signal(signal.SIGKILL)
-    for path in (holiday / "out").rglob("*"):
-        assert path.is_dir() or is_whole(path, holiday / "in" / path.relative_to(holiday / "out"))
+    for path in (holiday / "out").rglob("*.*"):
+        if path.suffix == ".json":
+            assert records.read(path)
+        elif not path.is_dir():
+            assert is_whole(path, holiday / "in" / path.relative_to(holiday / "out"))
+    assert (holiday / "out" / "0.jpg").exists()
+    assert records.place_of(holiday / "out", Path("0.jpg")).exists()
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == "7 written, 2 there already, 1 failed"
