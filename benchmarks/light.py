@@ -35,6 +35,7 @@ import gdp_lite.estimators
 from gdp_lite.book import phone
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
+from gdp_lite.degradations import ToneMap
 from gdp_lite.estimators import estimate_light
 from gdp_lite.estimators.light_statistics import (
     FAULTS,
@@ -308,7 +309,10 @@ def table(shared, large):
     tools, rows = tuned(shared), {}
     for name, fault, scene, y in captures(shared, large):
         found = estimate_light(from_uint8(y), 2 / 255)
-        results = {"the photo": from_uint8(y), "ours": found.degradation.inverse(from_uint8(y))}
+        results = {
+            "the photo": from_uint8(y),
+            "ours": ToneMap.held(found.tone).inverse(from_uint8(y)),
+        }
         for tool, function in tools.items():
             results[tool] = function(y)
             seen = found.fault != "none"

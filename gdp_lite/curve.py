@@ -85,6 +85,15 @@ def _decoding(x: Tensor) -> Tensor:
     return torch.where(x > 0.04045, bent, 1 / 12.92)
 
 
+def spread_over(tone: Tone, photo: Tensor) -> Tone:
+    """The tone with its map, (n, m) control points, spread over a photo's (H, W)."""
+    rows, columns = (
+        splines(size, count, photo)
+        for size, count in zip(photo.shape[-2:], tone.stops.shape, strict=True)
+    )
+    return tone._replace(stops=rows @ tone.stops.to(photo) @ columns.T)
+
+
 def splines(length: int, count: int, like: Tensor) -> Tensor:
     """Uniform cubic B-splines, (length, count): rows non-negative with sum 1."""
     from scipy.interpolate import BSpline

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gdp_lite.curve import Tone
 from gdp_lite.degradations import (
     ColourCast,
     Compose,
@@ -87,7 +88,7 @@ class Diagnosis:
         sigma = float(detail["noise"].rms) if "noise" in detail else 0.0
         stages: list[Degradation] = []
         if "light" in detail:
-            stages.append(detail["light"].degradation)
+            stages.append(ToneMap.held(detail["light"].tone))
         if "colour" in detail:
             stages.append(LinearLight(ColourCast(detail["colour"].tolist())))
         blur = softness_degradation(detail["softness"], sigma) if "softness" in detail else None
@@ -155,7 +156,7 @@ def diagnose(photo: Tensor, iso: float | None = None, coding: Coding | None = No
         light = estimate_light(photo, level)
         gain = 1.0
         if light.visible >= SEEN and light.fault != "none":
-            gain = float(light.degradation.noise_gain(small(photo)).mean())
+            gain = float(ToneMap.held(light.tone).noise_gain(small(photo)).mean())
         findings = [
             of_light(light, photo),
             of_colour(photo, level),
@@ -213,7 +214,8 @@ def told(
     if exposure is not None:
         stops = Estimate(exposure, 0.0)
         line, seen = f"{exposure:+g} stops, as told", float(exposure != 0)
-        light = Light(ToneMap(-exposure).requires_grad_(False), seen, "told", stops, {})
+        tone = Tone(torch.full((4, 4), -exposure), *torch.zeros(3))
+        light = Light(tone, seen, "told", stops, {})
         findings["light"] = Finding("light", stops, "stops", seen, line, light)
     if mask is not None:
         findings["missing"] = of_mask(mask)

@@ -62,7 +62,7 @@ class Finding:
     def phi(self) -> dict[str, Any]:
         """Its Phi as numbers, words and lists."""
         if isinstance(self.detail, Light):
-            return {name: value.tolist() for name, value in self.detail.degradation.phi().items()}
+            return {name: value.tolist() for name, value in self.detail.tone._asdict().items()}
         if isinstance(self.detail, Softness):
             kept = ("width", "kind", "length", "angle", "overshoot")
             return {name: getattr(self.detail, name) for name in kept}

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from gdp_lite.colour import keep_colour
-from gdp_lite.degradations import Degradation
+from gdp_lite.degradations import Degradation, ToneMap
 from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import denoise, denoising_calls
 from gdp_lite.diagnosis import SEEN, Diagnosis
@@ -187,7 +187,7 @@ def relit(y: Tensor, diagnosis: Diagnosis, kinds: list[str]) -> tuple[Tensor, Te
     size = y.shape[-2:]
     z, gain = y, y.new_ones(1, 1, 1, 1).expand(1, 1, *size)
     if "light" in kinds:
-        light = diagnosis.findings["light"].detail.degradation
+        light = ToneMap.held(diagnosis.findings["light"].detail.tone)
         z = light.inverse(y)
         if z is not y:
             some = light.noise_gain(y[..., ::GRAIN, ::GRAIN]).mean(1, keepdim=True)

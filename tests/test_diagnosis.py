@@ -137,7 +137,7 @@ def test_what_is_told_is_what_is_found(good):
     assert all("as told" in found.findings[k].line for k in found.seen)
     assert found.findings["noise"].detail.rms == pytest.approx(6 / 255)
     assert found.findings["noise"].detail.level(slice(0, 4)) == pytest.approx(6 / 255, rel=1e-4)
-    stops = found.findings["light"].detail.degradation.stops
+    stops = found.findings["light"].detail.tone.stops
     assert torch.equal(stops, torch.full((4, 4), 0.5))  # the photo was half a stop too light
     assert found.degradation().describe().count("GaussianBlur") == 1
     assert good.seen == [], "the other diagnosis is left as it was"

@@ -14,6 +14,7 @@ from gdp_lite.curve import Tone, applied, inverted, splines
 from gdp_lite.degradations.base import Degradation
 from gdp_lite.degradations.phi import Within, assign, learn
 from gdp_lite.degradations.shapes import two_whole
+from gdp_lite.estimators.light import estimate_light
 
 ROWS = 32  # of the photo at a time: little memory, and most of it in the processor's cache
 WHITE = 0.99  # display range: from here on a value may have been clipped
@@ -72,6 +73,12 @@ class ToneMap(Degradation):
         learn(self, "veil", veil, Within(0.5))
         learn(self, "contrast", contrast, Within(2.0))
 
+    @classmethod
+    def held(cls, tone: Tone) -> "ToneMap":
+        """With a Phi that is known, as `estimate_light` finds it, and not learned."""
+        stops, *numbers = tone
+        return cls(stops, *map(float, numbers)).requires_grad_(False)
+
     def A(self, x: Tensor) -> Tensor:
         if self.nothing:
             return x
@@ -106,12 +113,10 @@ class ToneMap(Degradation):
         return self.inverse(y)
 
     def guess(self, y: Tensor, sigma: float, generator: Generator | None, light: bool) -> None:
-        from gdp_lite.estimators.light import estimate_light  # which returns one of these
-
-        found = estimate_light(y, sigma).degradation
+        found = estimate_light(y, sigma).tone
         if found.stops.shape != self.stops.shape:
             raise ValueError(f"the map has {tuple(self.stops.shape)} stops, not 4 x 4")
-        for name, value in found.phi().items():
+        for name, value in found._asdict().items():
             assign(self, name, value)
         self.requires_grad_(False)
 

@@ -10,18 +10,14 @@ noise, which must not be lifted until it is the picture.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from gdp_lite.curve import Tone, applied, inverted, splines
+from gdp_lite.curve import Tone, applied, inverted, spread_over
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.light_statistics import Expected, expected, luma, small, summary
 from gdp_lite.image import check_photo, srgb_to_linear
-
-if TYPE_CHECKING:
-    from gdp_lite.degradations.tone import ToneMap
 
 # Chance from which on something is done: about one in eight of train/val's good photos is above 0.6
 # (benchmarks/light.py --check). What looks too bright is often meant to be, and a window makes it
@@ -45,10 +41,11 @@ class Light:
 
     Parameters
     ----------
-    degradation : its Phi set; the identity where nobody would see a fault.
+    tone : Phi of `ToneMap`, as ``ToneMap.held(tone)`` takes it, its map 4 x 4; all 0, the identity,
+        where nobody would see a fault.
     visible : probability that a person would see a fault.
     fault : "too dark", "too bright", "low contrast", "uneven light" or "none".
-    stops : by how many stops `degradation.inverse` brightens the middle (the median) of the photo;
+    stops : by how many stops the inverse brightens the middle (the median) of the photo;
         ``std``: how well the middle of the scene is known, in stops.
     faults : the probability of each fault.
 
@@ -59,7 +56,7 @@ class Light:
     True
     """
 
-    degradation: "ToneMap"
+    tone: Tone
     visible: float
     fault: str
     stops: Estimate
@@ -97,11 +94,10 @@ def estimate_light(photo: Tensor, noise: float = 0.0) -> Light:
     >>> found = estimate_light(shade)
     >>> found.fault
     'too dark'
-    >>> bool(found.degradation.inverse(shade).mean() > shade.mean())
+    >>> from gdp_lite.degradations import ToneMap
+    >>> bool(ToneMap.held(found.tone).inverse(shade).mean() > shade.mean())
     True
     """
-    from gdp_lite.degradations.tone import ToneMap  # which guesses its Phi by this function
-
     check_photo(photo)
     if len(photo) != 1:
         raise ValueError(f"one photo at a time is needed, got {len(photo)}")
@@ -114,17 +110,14 @@ def estimate_light(photo: Tensor, noise: float = 0.0) -> Light:
     if visible >= SEEN[fault]:
         with torch.enable_grad():
             tone = fitted(y, told, noise)
-        white, veil, contrast = (float(v) for v in tone[1:])
-        degradation = ToneMap(tone.stops, white, veil, contrast)
+        x = inverted(y, spread_over(tone, y))
     else:
-        fault, degradation = "none", ToneMap()
-    degradation.requires_grad_(False)
-    with torch.no_grad():
-        x = degradation.inverse(y)
+        fault, tone, x = "none", Tone(torch.zeros(4, 4), *torch.zeros(3)), y
     stops = _brighter(y, x, told)
     if stops * {"too dark": 1, "too bright": -1}.get(fault, 0) < 0:
         fault = "uneven light"  # a bright window, or a lamp: the other way round in the rest
-    return Light(degradation, visible, fault, stops, told.faults)
+    tone = Tone(*(v.float() for v in tone))
+    return Light(tone, visible, fault, stops, told.faults)
 
 
 def fitted(y: Tensor, told: Expected, noise: float) -> Tone:
@@ -165,9 +158,7 @@ def losses(y: Tensor, phi: Tone, told: Expected, noise: float) -> dict[str, Tens
 
     y: of `small`; phi: `Tone` with a map of 4 x 4 stops.
     """
-    stops = phi.stops
-    rows, columns = (splines(n, 4, y) for n in y.shape[-2:])
-    tone = phi._replace(stops=rows @ stops @ columns.T)
+    stops, tone = phi.stops, spread_over(phi, y)
     x = inverted(y, tone)
     gap = summary(x.clamp(-0.2, 1.2)) - told.mean
     cov = told.cov + 1e-4 * torch.eye(len(gap)).to(gap)
