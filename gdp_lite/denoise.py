@@ -5,6 +5,9 @@ and to a prior that was trained on white noise it is detail. So the noise is com
 y = x + n, n Gaussian with covariance C, add nu with covariance sigma^2 I - C: the sum is x with
 white noise of level sigma, and the prior's guess from it is exact, E[x | y + nu]. What nu hid is
 told again by -nu, which is as likely: the two guesses are averaged.
+
+Whether n is noise, and not fine texture, is itself known with a probability p only. By the law of
+total expectation E[x | y] = p E[x | y, noise] + (1 - p) y: so much of the noise is taken away.
 """
 
 import math
@@ -49,7 +52,8 @@ def denoise(
     Parameters
     ----------
     y : (1, 3, H, W), display range.
-    noise : what y has, as `estimate_noise_spectrum` found it.
+    noise : what y has, as `estimate_noise_spectrum` found it; of the change that this asks for, the
+        share ``noise.present`` is made.
     prior : see `Denoiser`.
     strength : trust in the photo: its noise has 1 / strength of the variance.
     seed : of what completes the noise.
@@ -75,7 +79,8 @@ def denoise(
     x = y if luma < LEAST else _asked(y, bands, luma, prior, seed, corner)
     if chroma > LOUDER * luma:
         x = _with_colour(x, _asked(y, bands, chroma, prior, seed + 1, corner))
-    return limit_change(y, x, ALLOWED * float(noise.rms) / strength**0.5)
+    x = limit_change(y, x, ALLOWED * float(noise.rms) / strength**0.5)
+    return x if noise.present == 1 else y + noise.present * (x - y)
 
 
 def denoising_calls(noise: NoiseSpectrum) -> int:

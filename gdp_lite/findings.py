@@ -24,7 +24,10 @@ SEEN = 0.5  # from this probability on a finding is acted upon
 # captures that it calls soft, deblurring was nearer to the sharp picture in 2 of 5 only
 # (benchmarks/soft_calls.py), as the phone had sharpened them already. So is an overlay, which may
 # be a part of the scene: of 40 good photos one seems to have some (benchmarks/diagnosis.py).
-ASKED = {"softness": 0.99, "overlay": 0.99}
+# Noise is taken away by the share that it is likely (`denoise`), so little is risked from 0.25 on:
+# on captures of the development scenes that gains what the whole change from 0.5 on gains, 3.2 dB,
+# and the worst loses half (benchmarks/phone_noise.py --develop).
+ASKED = {"softness": 0.99, "overlay": 0.99, "noise": 0.25}
 # Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: few good
 # photos seem to have one (benchmarks/casts.py). Steepness: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
@@ -121,7 +124,11 @@ def of_noise(found: NoiseSpectrum, gain: float) -> Finding:
     strength = (gain * max(found.rms, _blotches(found)) - NOISE_SEEN) / NOISE_SLOPE
     visible = found.present / (1 + math.exp(-max(min(strength, 30.0), -30.0)))
     level = f"{255 * found.rms:.1f} of 255, in colour {255 * _blotches(found):.1f}"
-    line = f"noise of {level}" if found.present >= SEEN else "no noise that can be told from detail"
+    line = "no noise that can be told from detail"
+    if found.present >= SEEN:
+        line = f"noise of {level}"
+    elif visible >= ASKED["noise"]:
+        line = f"perhaps noise of {level}: {100 * found.present:.0f}% likely, taken away by as much"
     rms = Estimate(255 * found.rms, 255 * found.rms.std)
     return Finding("noise", rms, "of 255", visible, line, found)
 

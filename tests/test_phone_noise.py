@@ -12,6 +12,7 @@ from gdp_lite.degradations import GaussianBlur
 from gdp_lite.denoise import completion, denoise, limit_change
 from gdp_lite.estimators import Estimate, NoiseSpectrum, estimate_noise_spectrum
 from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics, octave_levels, octaves
+from gdp_lite.findings import of_noise
 from gdp_lite.photos import read_photo
 
 PHONE = Capture(
@@ -235,3 +236,20 @@ def test_a_phone_photo_has_the_noise_of_its_flat_parts(shared):
     found = estimate_noise_spectrum(photo.image, photo.iso)
     assert found.present > 0.9  # ISO 500, a receipt in dim light
     assert 4 < 255 * found.rms < 9
+
+
+def test_doubtful_noise_goes_by_the_share_that_it_is_likely():
+    """E[x | y] = p E[x | y, noise] + (1 - p) y; and where p is too small nothing is done."""
+    noise = NoiseSpectrum(torch.full((2, 4), 0.1), Estimate(0.1, math.inf), 1.0)
+    y = 0.5 + white(0.1, 64, 64)
+
+    def flat(x, sigma):
+        return x.mean((2, 3), keepdim=True).expand_as(x)
+
+    whole = denoise(y, noise, flat)
+    part = denoise(y, noise._replace(present=0.3), flat)
+    assert torch.allclose(part, 0.3 * whole + 0.7 * y, atol=1e-6)
+    seen = {p: of_noise(noise._replace(present=p), 1.0) for p in (0.1, 0.3, 0.9)}
+    assert [finding.seen for finding in seen.values()] == [False, True, True]
+    assert seen[0.3].line.startswith("perhaps noise of 25.5 of 255")
+    assert "30% likely" in seen[0.3].line

@@ -76,8 +76,8 @@ class ToneMap(Degradation):
     @classmethod
     def held(cls, tone: Tone) -> "ToneMap":
         """With a Phi that is known, as `estimate_light` finds it, and not learned."""
-        stops, *numbers = tone
-        return cls(stops, *map(float, numbers)).requires_grad_(False)
+        white, veil, contrast = map(float, tone[1:])
+        return cls(tone.stops, white, veil, contrast).requires_grad_(False)
 
     def A(self, x: Tensor) -> Tensor:
         if self.nothing:
