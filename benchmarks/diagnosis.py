@@ -105,7 +105,7 @@ def of_captures(folder, counts, every):
         stops = float(row["exposure"])
         for one, level in ((photo, float(row["noise luma"])), (quiet, 0.0)):
             found = diagnose(one.image, one.iso, one.coding).findings
-            counts.add("noise", "as captured", level > 2, found["noise"].visible >= SEEN)
+            counts.add("noise", "as captured", level > 2, found["noise"].seen)
             counts.add("softness", "told", width(row) > 1, found["softness"].visible >= SEEN)
             counts.add("jpeg", "right", False, found["jpeg"].seen)
             counts.add("overlay", "right", False, found["overlay"].visible >= SEEN)
@@ -119,9 +119,9 @@ def of_captures(folder, counts, every):
             if abs(stops + more) > 0.7:
                 bad = linear_to_srgb(srgb_to_linear(y) * 2**more).clamp(0, 1)
                 light = estimate_light(bad, 0.0)
-                counts.add("light", fault, True, light.visible >= SEEN and light.fault != "none")
+                counts.add("light", fault, True, light.fault != "none")
         light = estimate_light(0.3 + 0.4 * y, 0.0)
-        counts.add("light", "flat", True, light.visible >= SEEN and light.fault != "none")
+        counts.add("light", "flat", True, light.fault != "none")
         gains = torch.tensor([1.3, 1.0, 0.75]).view(1, 3, 1, 1)
         cast = linear_to_srgb(srgb_to_linear(y) * gains / gains.max()).clamp(0, 1)
         counts.add("colour", "cast added", True, of_colour(cast, 0.0).seen)

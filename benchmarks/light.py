@@ -17,6 +17,8 @@ both photo and scene; `darkened`: a dark photo got darker. `left`: share left bi
 --fit makes gdp_lite/estimators/light.json anew, from train/photos at half size: features and
 simulations without mosaic. About 3 minutes. --check prints how often faults are seen in the 186
 photos of train/val, as they are and in bad light. --develop is the table for those large scenes.
+--shares: CIEDE2000 of small pictures of large scenes and of train/val, by how much of the change is
+made, given the chance of a fault; what `SOME` and `ALL` were chosen by. About half an hour.
 """
 
 import io
@@ -35,8 +37,10 @@ import gdp_lite.estimators
 from gdp_lite.book import phone
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
+from gdp_lite.curve import Tone
 from gdp_lite.degradations import ToneMap
 from gdp_lite.estimators import estimate_light
+from gdp_lite.estimators.light import fitted
 from gdp_lite.estimators.light_statistics import (
     FAULTS,
     expected,
@@ -361,15 +365,48 @@ def check(shared):
                                  for t in (0.5, 0.6, 0.65, 0.7, 0.8)})  # fmt: skip
 
 
+RAMPS = {"never": (1.1, 1.2), "from 0.5 on, all": (0.5, 0.5001), "from 0.6 on, all": (0.6, 0.6001)}
+RAMPS |= {f"some from {a}, all from {b}": (a, b) for a, b in ((0.3, 0.7), (0.4, 0.7), (0.4, 0.6))}
+
+
+def shares(shared):
+    """Mean distance from the good photo for each of `RAMPS`, and how often it grew by 1."""
+    some = [scene for _, scene in scenes(shared, True)]
+    some += [half(to_uint8(photo)) for _, photo in list(photos(f"{shared}/train/val"))[::4]]
+    found = {}
+    for n, scene in enumerate(some):
+        for k, fault in enumerate(("good", "none", *FAULTS)):
+            rng, good, y = np.random.default_rng([n, k, 7]), scene, scene
+            if fault != "good":
+                good, light = bad_light(scene, fault, rng)
+                y = taken(*light, rng, mosaic=False)
+            y, good = (small(from_uint8(v)) for v in (y, good))
+            told, at = expected(y), []
+            tone = fitted(y, told, 2 / 255)
+            for share in (0, 0.25, 0.5, 0.75, 1):
+                part = Tone(*(share * v.float() for v in tone))
+                at.append(scored(ToneMap.held(part).inverse(y), to_uint8(good), to_uint8(y))["dE"])
+            found.setdefault(fault, []).append((1 - told.none, at))
+    for fault, rows in found.items():
+        chance, at = (np.array(v) for v in zip(*rows, strict=True))
+        for name, (a, b) in RAMPS.items():
+            share = 4 * np.clip((chance - a) / (b - a), 0, 1)
+            made = np.array([np.interp(s, range(5), row) for s, row in zip(share, at, strict=True)])
+            worse = float((made > at[:, 0] + 1).mean())
+            show({"fault": fault, "made": name, "dE": float(made.mean()), "worse by 1": worse})
+
+
 def main():
     parser = arguments(__doc__, "train/photos, train/large, train/val and eval/kodak24")
-    for option in ("--fit", "--check", "--develop"):
+    for option in ("--fit", "--check", "--shares", "--develop"):
         parser.add_argument(option, action="store_true")
     args = parser.parse_args()
     if args.fit:
         fit(args.shared)
     elif args.check:
         check(args.shared)
+    elif args.shares:
+        shares(args.shared)
     elif args.develop:
         for row in table(args.shared, True):
             show(row)

@@ -155,7 +155,7 @@ def diagnose(photo: Tensor, iso: float | None = None, coding: Coding | None = No
         soft = beside.submit(estimate_softness, photo, level)
         light = estimate_light(photo, level)
         gain = 1.0
-        if light.visible >= SEEN and light.fault != "none":
+        if light.fault != "none":
             gain = float(ToneMap.held(light.tone).noise_gain(small(photo)).mean())
         findings = [
             of_light(light, photo),
