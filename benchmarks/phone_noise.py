@@ -4,11 +4,12 @@
     python benchmarks/phone_noise.py --shared ../shared
 
 192 x 192 centre crops of the held-back captures (Kodak, scikit-image): gain in PSNR over the file,
-against the same capture without noise, of white noise told the best of three levels, and of
-completed noise (`gdp_lite.denoise`) with the spectrum found in the whole photo and with the true
-one; with the true one also from one of its two guesses alone. What is found is taken away by the
-share that it is likely to be noise; "all or nothing": wholly, where it is more likely than not.
-Then captures without noise and Kodak's photos through the same: PSNR against themselves. Writes
+against the same capture without noise, of white noise told the best of three levels by the truth,
+of white noise told once, 1.5 times and twice the rms that is found, and of completed noise
+(`gdp_lite.denoise`) with the spectrum found in the whole photo and with the true one; with the
+true one also from one of its two guesses alone. What is found is taken away by the share that it is
+likely to be noise; "all or nothing": wholly, where it is more likely than not. Then captures
+without noise and Kodak's photos through the same: PSNR against themselves. Writes
 gdp_lite/book/results/phone_noise.csv. With --develop the same on every sixth capture of the large
 scenes, and no table. About ten minutes on one core.
 
@@ -84,6 +85,7 @@ def capture(photo, quiet, prior):
     return {
         "input": before,
         "white, best of three": max(map(gain, white)),
+        **{f"white, found, {m} times": gain(as_white(y, found, prior, m)) for m in (1, 1.5, 2)},
         "true spectrum": gain(denoise(y, truth, prior)),
         "true spectrum, one guess": gain(one_guess(y, truth, prior)),
         **{f"found spectrum{way}": gain(image) for way, image in as_found(y, found, prior).items()},
@@ -135,6 +137,14 @@ def spectrum_of(noise):
 def unchanged(image, x):
     """PSNR of what should have been left as it was, at most 60 dB."""
     return min(float(psnr(image, x)), 60.0)
+
+
+def as_white(y, noise, prior, times):
+    """As if it were white, by the same share."""
+    if noise.present < ASKED["noise"]:
+        return y
+    white = GaussianNoise(max(times * float(noise.rms), 1e-3), coded=True)
+    return y + noise.present * (restore(y, white, prior).image - y)
 
 
 def one_guess(y, noise, prior):
