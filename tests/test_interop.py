@@ -15,6 +15,7 @@ from gdp_lite.degradations import (
     Compose,
     GaussianBlur,
     Inpainting,
+    gaussian_kernel,
     motion_kernel,
     random_mask,
 )
@@ -90,7 +91,7 @@ def test_their_physics_is_our_degradation():
 def test_a_blur_of_theirs_starts_near_the_photo():
     """A_dagger would begin with the photo's noise, a hundred times as strong."""
     x = 0.5 + 0.2 * torch.nn.functional.avg_pool2d(normal(1, 3, 40, 40), 9, 1).float()
-    kernel = deepinv.physics.functional.blur.gaussian_blur(sigma=1.5)
+    kernel = gaussian_kernel(9, 1.5)[None, None].float()
     noise = deepinv.physics.GaussianNoise(0.02)
     physics = deepinv.physics.Blur(kernel, padding="circular", noise_model=noise)
     with torch.random.fork_rng():
