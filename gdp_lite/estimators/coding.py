@@ -132,7 +132,8 @@ def estimate_coding(photo: Tensor, finest: Tensor | None = None) -> Coding | Non
 
     Returns
     -------
-    A `Coding`; None where there was none, or none so coarse that it can be told.
+    A `Coding`; None where there was none, or none so coarse that it can be told. No uncertainty:
+    steps are whole numbers, read exactly or not at all.
 
     Raises
     ------
