@@ -59,6 +59,10 @@ def main():
         show({"photo": name} | row)
         for key, value in row.items():
             gains.setdefault(key, []).append(value)
+    whites = [what for what in gains if what.startswith("white, found")]
+    best = max(whites, key=lambda what: sum(gains[what]))
+    pairs = zip(gains["found spectrum"], gains[best], strict=True)
+    gains["found spectrum, less the best of these"] = [ours - white for ours, white in pairs]
     if not args.develop:
         for _, x in list(photos(f"{args.shared}/eval/kodak24"))[::2]:
             y = centre(x, SIDE)
