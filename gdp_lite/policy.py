@@ -3,7 +3,9 @@
 What a number was chosen by stands beside it. Noise levels are in display range.
 """
 
+import math
 from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import NamedTuple
 
 
@@ -66,3 +68,25 @@ def widest(kinds: Iterable[str]) -> str:
     Of two that start at the same the one with more steps.
     """
     return max(kinds, key=lambda kind: (POLICY[kind].start_sigma or 0.0, POLICY[kind].steps))
+
+
+def check_settings(
+    steps: int, strength: float, samples: int, initial: str, zeta: float, start_sigma: float | None
+) -> None:
+    """Raise ValueError, in one line, for settings of `restore` that are out of range.
+
+    Examples
+    --------
+    >>> check_settings(8, 1.0, 1, "photo", 0.25, None)
+    """
+    settings = (strength, zeta, *(() if start_sigma is None else (start_sigma,)))
+    if not all(isinstance(value, Real) for value in settings):
+        raise ValueError(f"strength, zeta and start_sigma are numbers, not {settings}")
+    if not 0 < strength < math.inf or not 0 <= zeta <= 1:
+        raise ValueError(f"strength must be positive and zeta in [0, 1], got {strength}, {zeta}")
+    if not (start_sigma is None or 0 < start_sigma < math.inf):
+        raise ValueError(f"start_sigma must be positive, got {start_sigma}")
+    if not all(isinstance(n, Integral) and int(n) >= 1 for n in (steps, samples)):
+        raise ValueError(f"at least one step and one sample, whole ones, not {steps}, {samples}")
+    if initial not in ("photo", "random", "given"):
+        raise ValueError(f'initial is "photo", "random" or "given", not {initial!r}')

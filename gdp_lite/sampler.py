@@ -4,10 +4,8 @@ A state is an image in display range with white noise of standard deviation sigm
 read like Algorithm 1 with its lines exchanged: denoise, agree with the photo, put noise back.
 """
 
-import math
 import warnings
 from collections.abc import Callable, Iterator
-from numbers import Integral, Real
 
 import torch
 from torch import Generator, Tensor
@@ -15,7 +13,7 @@ from torch import Generator, Tensor
 from gdp_lite.chains import Chains
 from gdp_lite.degradations import Degradation
 from gdp_lite.image import check_photo
-from gdp_lite.policy import ABOVE, DRAW, PHI_FROM, POLICY
+from gdp_lite.policy import ABOVE, DRAW, PHI_FROM, POLICY, check_settings
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
@@ -139,7 +137,7 @@ def restore(
     usual = policy.recipe(samples != 1, draw)
     steps, zeta = usual[0] if steps is None else steps, usual[1] if zeta is None else zeta
     start_sigma = policy.start_sigma if start_sigma is None else start_sigma
-    _check(steps, strength, samples, initial, zeta, start_sigma)
+    check_settings(steps, strength, samples, initial, zeta, start_sigma)
     ys = y.detach().repeat(samples, 1, 1, 1)
     degradation.check_measurement(ys)
     if degradation.noise_only and not degradation.sigma:
@@ -189,19 +187,3 @@ def _check_photo(y: Tensor, degradation: Degradation) -> None:
         raise ValueError(f"a degradation of gdp_lite is needed, not {type(degradation).__name__}")
     if not degradation.sigma <= 1:
         raise ValueError(f"sigma {degradation.sigma:g} is no noise in display range, 0 to 1")
-
-
-def _check(
-    steps: int, strength: float, samples: int, initial: str, zeta: float, start_sigma: float | None
-) -> None:
-    settings = (strength, zeta, *(() if start_sigma is None else (start_sigma,)))
-    if not all(isinstance(value, Real) for value in settings):
-        raise ValueError(f"strength, zeta and start_sigma are numbers, not {settings}")
-    if not 0 < strength < math.inf or not 0 <= zeta <= 1:
-        raise ValueError(f"strength must be positive and zeta in [0, 1], got {strength}, {zeta}")
-    if not (start_sigma is None or 0 < start_sigma < math.inf):
-        raise ValueError(f"start_sigma must be positive, got {start_sigma}")
-    if not all(isinstance(n, Integral) and int(n) >= 1 for n in (steps, samples)):
-        raise ValueError(f"at least one step and one sample, whole ones, not {steps}, {samples}")
-    if initial not in ("photo", "random", "given"):
-        raise ValueError(f'initial is "photo", "random" or "given", not {initial!r}')

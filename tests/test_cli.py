@@ -13,7 +13,7 @@ import torch
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from skimage import data
 
-import gdp_lite
+import gdp_lite.prior
 from gdp_lite.cli import MAX_PIXELS, TASKS, main
 
 GPS = {1: "S", 2: (33.0, 51.0, 25.0), 3: "E", 4: (151.0, 12.0, 40.0)}
@@ -40,8 +40,17 @@ def pixels(path):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """The working folder: a photo lying on its side, a mask of it as shown, a file called old."""
+def folder(tmp_path, monkeypatch, prior):
+    """The working folder: a photo lying on its side, a mask of it as shown, a file called old.
+
+    The bundled prior is loaded once for all tests; the real command loads its own.
+    """
+    load = gdp_lite.prior.load_prior
+
+    def loaded(path, device, say):
+        return prior if (path, device) == (None, "cpu") else load(path, device, say)
+
+    monkeypatch.setattr(gdp_lite.prior, "load_prior", loaded)
     monkeypatch.chdir(tmp_path)
     picture().save("in.jpg", exif=exif(6), icc_profile=PROFILE, quality=95)
     mask = Image.new("L", (48, 64))  # the photo is stored 64 x 48 and shown 48 x 64

@@ -538,7 +538,7 @@ def test_a_photo_with_a_gradient_is_only_a_photo():
 
 def test_draws_are_as_far_from_each_other_as_from_the_scene(prior):
     """Spread over error of the mean: near 1 for draws, far below for the default's samples."""
-    x = from_uint8(data.chelsea()[96:144, 120:168])
+    x = from_uint8(data.chelsea()[100:132, 124:156])
     blur = GaussianBlur(9, 1.5, 5 / 255)
     y = blur.simulate(x, generator(1))
     ratios = []

@@ -306,7 +306,7 @@ def test_a_photo_is_found_previewed_restored_and_saved_as_by_the_command(
 
 
 def test_three_parts_of_a_photo_that_has_them(client):
-    _, token = client.send(photo_bytes(size=(900, 800)))
+    _, token = client.send(photo_bytes(size=(800, 270)))
     client.wait(token)
     client.post(token, "preview", kinds=["light"], exposure=0.5)
     assert len(client.wait(token)["look"]["names"]) == 3

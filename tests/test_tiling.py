@@ -73,7 +73,7 @@ def test_the_bundled_prior_agrees_with_itself_on_tiles(prior):
     from gdp_lite.book.metrics import psnr
     from gdp_lite.image import from_uint8
 
-    x, sigma = from_uint8(data.astronaut()[:192, 100:356]), float(prior.schedule.sigma_bar[100])
+    x, sigma = from_uint8(data.astronaut()[:128, 100:292]), float(prior.schedule.sigma_bar[100])
     x = x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         whole, tiled = (

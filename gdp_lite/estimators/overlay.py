@@ -58,7 +58,8 @@ def find_overlay(
         share, rare = hit.double().mean(), near.sum() / (distance <= 4 * tolerance).sum()
         score = float(rare * hit.sum() / near.sum())
         if 5e-4 < float(share) < 0.6 and score > best:
-            best, found = score, ((~_grow(hit | specks, grow)).to(y), colour)
+            hit = hit | (specks & _grow(hit, 6))
+            best, found = score, ((~_grow(hit, grow)).to(y), colour)
     return found
 
 
@@ -78,8 +79,7 @@ def _with_steps(hit: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
     area = torch.bincount(parts.long().flatten(), minlength=len(count))
     good = steps > 0.8 * count
     good[0] = False
-    found, specks = (good & (area >= 6))[parts.long()], (good & (area < 6))[parts.long()]
-    return found, specks & _grow(found, 6)
+    return (good & (area >= 6))[parts.long()], (good & (area < 6))[parts.long()]
 
 
 def _grow(hit: Tensor, pixels: int) -> Tensor:

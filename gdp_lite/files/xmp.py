@@ -103,11 +103,6 @@ def without_places(packet: bytes) -> bytes:
     return packet
 
 
-def declares_sequels(packet: bytes) -> bool:
-    """Whether it declares something that stands outside of it."""
-    return without_sequels(packet) != packet
-
-
 def extended(extensions: list[bytes], packet: bytes) -> bytes:
     """The packet of a JPEG and what goes on in its extension segments, as one packet.
 
