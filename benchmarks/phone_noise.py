@@ -15,10 +15,13 @@ scenes, and no table. About ten minutes on one core.
 
 With --brightness: nine of these, and what it would gain if the dark, the middle and the bright
 third of a crop had each the best of five multiples of the true spectrum, chosen by the truth.
+With --constants: these nine with other values of `denoise.ALLOWED` and `denoise.LOUDER`, and once
+more with the noise of colour twice as strong.
 """
 
 import math
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -26,6 +29,7 @@ from common import arguments, centre, mean_and_error, photos, show
 from PIL import Image
 from torch.nn.functional import avg_pool2d
 
+import gdp_lite.denoise as denoising
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianNoise
@@ -45,12 +49,14 @@ def main():
     parser.add_argument("--captures", default="~/.cache/gdp-lite/captures")
     parser.add_argument("--develop", action="store_true")
     parser.add_argument("--brightness", action="store_true")
+    parser.add_argument("--constants", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     prior, folder = load_prior(), Path(args.captures).expanduser()
     names = sorted(p.stem for p in folder.glob("*.jpg") if not p.stem.endswith("-quiet"))
-    if args.brightness:
-        brightness([folder / n for n in names if n.startswith("large")][2::6], prior)
+    if args.brightness or args.constants:
+        paths = [folder / n for n in names if n.startswith("large")][2::6]
+        (brightness if args.brightness else constants)(paths, prior)
         return
     names = [n for n in names if n.startswith("large") == args.develop]
     gains: dict[str, list[float]] = {}
@@ -127,6 +133,27 @@ def brightness(paths, prior):
             "the best in each third": errors.min(0).values.sum(),
         }.items():
             gains.setdefault(name, []).append(10 * float((before / value).log10()))
+    for name, values in gains.items():
+        show(summary(name, values))
+
+
+def constants(paths, prior):
+    """Gain in dB with the true spectrum, by the two constants of `denoise`."""
+    gains = {}
+    for path in paths:
+        photo, quiet = (read(path.with_name(f"{path.name}{end}.jpg")) for end in ("", "-quiet"))
+        noise = photo - quiet
+        for louder in (1, 2):
+            there = noise + (louder - 1) * (noise - noise.mean(1, keepdim=True))
+            y, x = centre(quiet + there, SIDE), centre(quiet, SIDE)
+            for name, value in (
+                *(("ALLOWED", value) for value in (1.0, denoising.ALLOWED, 1.6, math.inf)),
+                *(("LOUDER", value) for value in (1.0, denoising.LOUDER, math.inf)),
+            ):
+                with mock.patch.object(denoising, name, value):
+                    image = denoise(y, spectrum_of(there), prior)
+                gain = float(psnr(image, x) - psnr(y, x))
+                gains.setdefault(f"{name} {value}, colour times {louder}", []).append(gain)
     for name, values in gains.items():
         show(summary(name, values))
 

@@ -28,8 +28,8 @@ LEAST = 0.5 / 255  # display range: less is rounding, and no call is spent on it
 # Times the level, of what may be taken away: neither 1.3 nor 1.6 changes the captures' gain; it is
 # for photos that were taken for noisy (benchmarks/phone_noise.py).
 ALLOWED = 1.3
-# Noise in colour that is stronger than that of luma by this has a level of its own: 0.1 dB on
-# simulated old phones, whose colour noise is 1.2 to 1.5 times as strong, 1.3 dB where it is twice.
+# Noise in colour that is stronger than that of luma by this has a level of its own
+# (benchmarks/phone_noise.py --constants).
 LOUDER = 1.2
 PERIOD = 576  # pixels after which what is added repeats itself; even, and more than tiles share
 BOX = 15  # pixels: where the change is compared with the noise

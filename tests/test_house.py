@@ -93,13 +93,8 @@ def test_imports_go_in_one_direction():
     assert not circles(graph(everywhere=False))
 
 
-# Two modules that need each other, one of them in a function; to be taken apart.
-KNOWN = {"gdp_lite.degradations.tone", "gdp_lite.estimators.light"}
-
-
 def test_imports_in_functions_go_in_one_direction_too():
-    found = circles(graph(everywhere=True))
-    assert [way for way in found if set(way) != KNOWN] == []
+    assert circles(graph(everywhere=True)) == []
 
 
 def trees():
@@ -161,9 +156,6 @@ def constants(tree):
             yield node.lineno - 1, node.end_lineno, names
 
 
-UNSAID = {("gdp_lite.estimators.light_statistics", "QUANTILES")}  # to be said
-
-
 def test_every_constant_says_what_it_is():
     """By a comment behind it, or above the group of assignments that it stands in."""
     seen = 0
@@ -177,7 +169,7 @@ def test_every_constant_says_what_it_is():
                 above -= 1
             said = any("#" in line for line in lines[first:last])
             said |= above > 0 and lines[above - 1].startswith("#")
-            assert said or {(module, n) for n in names} <= UNSAID, f"{module}: {names}"
+            assert said, f"{module}: {names}"
             seen += 1
     assert seen > 100
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from gdp_lite.image import LUMA
 
-QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)  # of luma: black, shade, ..., white
 FAULTS = ("too dark", "too bright", "low contrast", "uneven light")
 SIDE, LEAST = 96, 16  # of the small photo: its longer side, its shorter one at least
 RANGE = 3.0  # features further out than that, in standard deviations, tell no more
