@@ -7,29 +7,22 @@
   logarithm (`estimators.blur`); every fifth photo of train/photos.
 - HALF: how far coefficients of a JPEG are held from the ends of their intervals
   (`degradations.jpeg`); 64 x 64 crops of train/val, PSNR in dB.
-- CODING_NOISE: what is added to the noise that a task finds in a file (`tasks`); 128 x 128 crops
-  of captures of the development scenes (benchmarks/captures.py), PSNR to the same capture
-  without noise and blur, HaarPSI to it, in the mean and the worst change.
 
-Writes gdp_lite/book/results/package_constants.csv. About 5 minutes on one core.
+Writes gdp_lite/book/results/package_constants.csv. About 2 minutes on one core.
 """
 
 from itertools import islice
-from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from common import arguments, centre, haarpsi, mean_and_error, photos, show
+from common import arguments, centre, mean_and_error, photos, show
 
-from gdp_lite import tasks
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import JPEG, jpeg
 from gdp_lite.estimators.blur import radial_spectrum
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
-
-CAPTURES = Path.home() / ".cache" / "gdp-lite" / "captures"
 
 
 def good_photos(every):
@@ -72,40 +65,15 @@ def rounding(crops, prior):
             }  # fmt: skip
 
 
-def coding(pairs, prior):
-    for task, name in (("denoise", "CODING_NOISE"), ("deblur", "CODING_NOISE_DEBLUR")):
-        before = torch.cat([psnr(y, x) for y, x in pairs]).double()
-        for level in (0, 2, 3, 5):
-            found = []
-            with patch.object(tasks, name, level / 255):
-                for y, x in pairs:
-                    F, seed = tasks.degradation_for(task, y), torch.Generator().manual_seed(0)
-                    image = restore(y, F, prior, generator=seed).image
-                    found.append((float(psnr(image, x)), float(haarpsi(image, x))))
-            scores, perceived = torch.tensor(found).double().unbind(1)
-            gap, error = mean_and_error(scores - before)
-            yield {
-                "constant": name, "on": f"{len(pairs)} captures", "value": level,
-                "psnr": float(scores.mean()), "difference": gap, "error": error,
-                "haarpsi": float(perceived.mean()), "worst": float((scores - before).min()),
-            }  # fmt: skip
-
-
 def main():
-    parser = arguments(__doc__, "train/photos and train/val")
-    parser.add_argument("--captures", default=CAPTURES, help="folder of benchmarks/captures.py")
-    args = parser.parse_args()
+    args = arguments(__doc__, "train/photos and train/val").parse_args()
     torch.set_num_threads(1)
-    pictures = dict(photos(args.captures))
-    names = [n for n in pictures if n.startswith("large-") and f"{n}-ideal" in pictures][::5]
-    pairs = [tuple(centre(pictures[n], 128) for n in (name, f"{name}-ideal")) for name in names]
     trained = islice(photos(f"{args.shared}/train/photos"), 0, None, 5)
     held = [x for _, x in islice(photos(f"{args.shared}/train/val"), 0, None, 24)]
     prior, rows = load_prior(), []
     for part in (
         good_photos(trained),
         rounding([centre(x, 64) for x in held], prior),
-        coding(pairs, prior),
     ):
         for row in part:
             rows.append(row)

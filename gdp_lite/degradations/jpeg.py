@@ -27,7 +27,9 @@ _TO_YCC = torch.tensor(  # JFIF 1.02: ITU-R BT.601, full range
     ],
     dtype=torch.float64,
 )
-HALF = 0.3  # of a quantisation step, instead of 1/2: Park and Lee 1999, here worth 0.5 dB
+# Of a quantisation step, instead of 1/2 (Park and Lee 1999): worth 0.6 dB at quality 15
+# (benchmarks/package_constants.py).
+HALF = 0.3
 _k = torch.arange(8, dtype=torch.float64)
 _DCT = torch.cos(math.pi / 8 * _k[:, None] * (_k + 0.5)) / 2
 _DCT[0] /= math.sqrt(2)
