@@ -366,7 +366,7 @@ def check(shared):
 
 
 RAMPS = {"never": (1.1, 1.2), "from 0.5 on, all": (0.5, 0.5001), "from 0.6 on, all": (0.6, 0.6001)}
-RAMPS |= {f"some from {a}, all from {b}": (a, b) for a, b in ((0.3, 0.7), (0.4, 0.7), (0.4, 0.6))}
+RAMPS |= {f"some from {a}, all from {b}": (a, b) for a, b in ((0.4, 0.7), (0.5, 0.7), (0.5, 0.8))}
 
 
 def shares(shared):

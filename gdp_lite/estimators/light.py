@@ -19,9 +19,9 @@ from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.light_statistics import Expected, expected, luma, small, summary
 from gdp_lite.image import check_photo, srgb_to_linear
 
-# Chances of a fault from which on something is done, and all. One threshold in between, another for
-# each fault, gains less in bad light and costs good photos as much (benchmarks/light.py --shares).
-SOME, ALL = 0.4, 0.7
+# Chances of a fault from which on something is done, and all: less of a doubtful change costs good
+# photos less, and bad ones gain nearly as much (benchmarks/light.py --shares).
+SOME, ALL = 0.5, 0.7
 # How far Phi may go, standard deviations: mean stops, their differences across the map, white and
 # contrast in stops, veil. By hand, on simulated faults of train/photos; no script repeats that.
 SPREAD = {
