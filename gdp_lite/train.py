@@ -3,7 +3,12 @@
     python -m gdp_lite train --photos FOLDER --out RUN [--minutes 90]
 
 and `train_prior`, which this command calls. The same on two CPU cores and on a CUDA device (all
-photos in its memory); in bf16 where the device computes in it.
+photos in its memory), where it computes in bf16. On several devices, or machines that see one OUT:
+
+    accelerate launch --multi_gpu --num_processes 2 -m gdp_lite train --photos FOLDER --out RUN
+
+Every process draws the whole batch's crops, times and noise and computes its share of it, so that
+the same seed and the same ``--pixels`` give the same prior, up to rounding, on any number of them.
 """
 
 import argparse
@@ -28,8 +33,8 @@ from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import add_noise
 from gdp_lite.image import to_model
 from gdp_lite.prior import load_prior, save_pipeline
+from gdp_lite.processes import PRECISIONS, Processes, precision_of
 from gdp_lite.schedule import NoiseSchedule, linear_schedule
-from gdp_lite.tasks import pick_device
 
 CHANNELS = (32, 64, 128, 128)  # what learns most in an hour or two on a CPU
 PHOTO_TYPES = {".jpg", ".jpeg", ".png", ".webp", ".avif"}
@@ -83,21 +88,29 @@ class Photos:
         self.starts = counts.cumsum(0) - counts
         self.weights = torch.tensor(_weights(folder, kept), device=device)
 
-    def crops(self, count: int, size: int, generator: torch.Generator, zoom: float = 1.0) -> Tensor:
+    def crops(
+        self,
+        count: int,
+        size: int,
+        generator: torch.Generator,
+        zoom: float = 1.0,
+        part: slice = slice(None),
+    ) -> Tensor:
         """(count, 3, size, size) float32 crops in [0, 1], half of them mirrored.
 
         zoom: crops of round(size * zoom) pixels are shrunk to `size` (antialiased): the same
-        things at another distance.
+        things at another distance. part: those that are wanted; all are drawn.
         """
         device, shrunk = self.pixels.device, size
         size = round(size * zoom)
         photo = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         place = torch.rand(count, 2, generator=generator, device=device)
         corner = (place * (self.sizes[photo] - size + 1)).long()
+        mirrored = torch.rand(count, 1, generator=generator, device=device) < 0.5
+        photo, corner, mirrored = photo[part], corner[part], mirrored[part]
         index = torch.arange(size, device=device)
         rows = corner[:, 0, None] + index
         columns = corner[:, 1, None] + index
-        mirrored = torch.rand(count, 1, generator=generator, device=device) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
         width = self.sizes[photo, 1]
         flat = self.starts[photo, None, None] + rows[:, :, None] * width[:, None, None]
@@ -176,11 +189,13 @@ def train_prior(
     time_power: float = 2.0,
     every: float = 300,
     compile: bool = False,
+    precision: str | None = None,
+    accumulate: int = 1,
     threads: int | None = None,
     seed: int = 0,
     device: str | None = None,
 ) -> Path:
-    """Train a prior on a folder of photos.
+    """Train a prior on a folder of photos, on one device or, started by ``accelerate``, on several.
 
     It stops by the clock, or after `steps`; the learning rate is annealed to zero by then. At every
     checkpoint ``out`` gets ``state.pt``, everything needed to continue (the same call again
@@ -197,14 +212,19 @@ def train_prior(
         `start`, else `CHANNELS` and 1.
     crops, zooms : sides of the crops in pixels, and how many times larger, 1 or more, they are
         taken and shrunk; one of each is drawn for every step.
-    pixels : in a batch; 24,576, on CUDA 786,432.
+    pixels : in a batch, of all processes together; 24,576, on CUDA 786,432.
     lr : highest learning rate.
     time_power : t = T u^power, u uniform, see `draw_times`.
     every : seconds between checkpoints.
     compile : fuse operations with torch.compile: minutes to begin with, then faster on CUDA.
+    precision : in which the network computes: no (float32), bf16 or fp16 (CUDA alone); what
+        accelerate was told, else bf16 on CUDA and no elsewhere. Several processes differ from one
+        by rounding: a weight by less than a tenth of a step in float32, by steps in bf16.
+    accumulate : parts of a process's share of the batch, one after the other, to save memory.
     threads : of the CPU, for the whole process; all of them by default.
     seed : of the weights, the crops and the noise; torch's global generator is seeded with it.
-    device : as torch names it; CUDA where there is one, else the CPU.
+    device : as torch names it; CUDA where there is one, else the CPU. Of several processes each
+        takes a GPU of its own.
 
     Returns
     -------
@@ -220,28 +240,31 @@ def train_prior(
     _check_shapes(widths, crops, zooms)
     _check_positive(
         minutes=minutes, steps=steps, layers=blocks, pixels=pixels, lr=lr, time_power=time_power,
-        threads=threads,
+        threads=threads, accumulate=accumulate,
     )  # fmt: skip
     for folder in (photos, val):
         if folder is not None and not Path(folder).is_dir():
             raise ValueError(f"{folder} is no folder")
-    place = torch.device(pick_device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+    ours = Processes.begin(device or ("auto" if torch.cuda.is_available() else "cpu"))
+    place = torch.device(ours.device)
     pixels = pixels or (786_432 if place.type == "cuda" else 24_576)
-    # Where a CPU has the instructions, bf16 takes a third more photos a minute.
-    bf16 = place.type == "cuda" or (place.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
+    computed = precision_of(precision, ours.device)
     torch.manual_seed(seed)
     if threads:
         torch.set_num_threads(threads)
     schedule = linear_schedule()
     album = Photos(photos, round(max(crops) * max(zooms)), place)
-    run = _Run.begin(widths, blocks, lr, seed, place)
+    run = _Run.begin(widths, blocks, lr, seed, place, fp16=computed == torch.float16)
     if initial:
         run.copy_weights(initial, str(start))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    run.resume(out)
+    run.resume(out, loud=ours.main)
+    if ours.told(run.step) != run.step:
+        raise ValueError(f"{out} is another folder to another process: all must see one")
     # One compilation for every crop size.
-    network = torch.compile(run.unet, dynamic=False) if compile else run.unet
+    network: Any = torch.compile(run.unet, dynamic=False) if compile else run.unet
+    network = ours.wrapped(network)
     torch.backends.cudnn.benchmark = True  # crops have few sizes: time the algorithms once
     validation = _validation_set(val, schedule, place) if val else None
     losses, saved = [], time.monotonic()
@@ -256,28 +279,38 @@ def train_prior(
         draw = np.random.default_rng((seed, run.step))
         size, zoom = int(draw.choice(crops)), float(draw.choice(zooms))
         count = max(1, round(pixels / size**2))
-        x0 = to_model(album.crops(count, size, run.generator, zoom))
+        first, after = ours.share(count)
+        idle = first == after  # more processes than crops: it goes along with one of weight 0
+        mine = slice(0, 1) if idle else slice(first, after)
+        x0 = to_model(album.crops(count, size, run.generator, zoom, mine))
         x0 = x0.contiguous(memory_format=torch.channels_last)
-        t = draw_times(count, schedule.T, time_power, run.generator, place)
-        eps = torch.randn(x0.shape, generator=run.generator, device=place)
+        t = draw_times(count, schedule.T, time_power, run.generator, place)[mine]
+        eps = torch.randn(count, *x0.shape[1:], generator=run.generator, device=place)[mine]
         eps = eps.contiguous(memory_format=torch.channels_last)
         for group in run.optimiser.param_groups:
             group["lr"] = lr * annealed(progress())
-        with torch.autocast(place.type, torch.bfloat16, enabled=bf16):
-            loss = noise_loss(network, x0, t, eps, schedule)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(run.unet.parameters(), 1.0)
-        run.optimiser.step()
-        run.optimiser.zero_grad()
-        run.step += 1
-        update_average(run.average, run.unet, run.step)
-        losses.append(loss.detach())
+        parts = list(zip(*(v.chunk(accumulate) for v in (x0, t, eps)), strict=True))
+        share = torch.zeros((), device=place)  # of the batch's mean loss
+        for number, (clean, times, noise) in enumerate(parts, 1):
+            weight = 0.0 if idle else len(times) / count
+            with ours.apart(network, last=number == len(parts)):
+                with torch.autocast(place.type, computed, enabled=computed != torch.float32):
+                    loss = weight * noise_loss(network, clean, times, noise, schedule)
+                # DDP takes the mean of all processes' gradients, and their sum is wanted.
+                run.scaler.scale(ours.count * loss).backward()
+            share += loss.detach()
+        run.take_step()
         now = time.monotonic()
         run.spent = now - began
-        if now - saved > every or progress() >= 1:
+        if ours.count > 1:  # one clock for all: the main process's
+            both = torch.stack([share, torch.full_like(share, run.spent if ours.main else 0.0)])
+            share, run.spent = ours.total(both)[0], float(both[1])
+        losses.append(share)
+        if ours.main and (now - saved > every or progress() >= 1):
             run.save(out)
             _report(out, run, validation, schedule, losses)
             losses, saved = [], time.monotonic()
+    ours.wait()  # until the prior is written
     return out / "prior"
 
 
@@ -289,13 +322,21 @@ class _Run:
     average: torch.nn.Module
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
+    # Of losses in fp16, whose small gradients would vanish; else it does nothing.
+    scaler: torch.amp.GradScaler
     shape: dict[str, Any]  # of the network
     step: int = 0
     spent: float = 0.0  # seconds
 
     @classmethod
     def begin(
-        cls, channels: Sequence[int], layers: int, lr: float, seed: int, device: torch.device
+        cls,
+        channels: Sequence[int],
+        layers: int,
+        lr: float,
+        seed: int,
+        device: torch.device,
+        fp16: bool = False,
     ) -> Self:
         unet = build_unet(channels, layers)
         unet.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -304,8 +345,19 @@ class _Run:
             unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=0, fused=True
         )
         generator = torch.Generator(device).manual_seed(seed)
+        scaler = torch.amp.GradScaler(device.type, enabled=fp16)
         shape = {"channels": list(channels), "layers": layers}
-        return cls(unet, average, optimiser, generator, shape)
+        return cls(unet, average, optimiser, generator, scaler, shape)
+
+    def take_step(self) -> None:
+        """Of the weights along the gathered gradients, and of their average."""
+        self.scaler.unscale_(self.optimiser)
+        torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.optimiser.zero_grad()
+        self.step += 1
+        update_average(self.average, self.unet, self.step)
 
     def copy_weights(self, start: torch.nn.Module, name: str) -> None:
         """Begin with the weights of an already trained network of the same shape."""
@@ -323,13 +375,14 @@ class _Run:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
+            "scaler": self.scaler.state_dict(),
             "step": self.step,
             "spent": self.spent,
         }
         torch.save(state, out / "state.tmp")
         (out / "state.tmp").replace(out / "state.pt")
 
-    def resume(self, out: Path) -> None:
+    def resume(self, out: Path, loud: bool = True) -> None:
         """Continue from state.pt, where there is one."""
         if not (out / "state.pt").exists():
             return
@@ -341,7 +394,9 @@ class _Run:
             getattr(self, name).load_state_dict(state[name])
         self.generator.set_state(state["generator"].cpu())
         self.step, self.spent = state["step"], state["spent"]
-        print(f"resumed at step {self.step}, {self.spent / 60:.1f} minutes trained", flush=True)
+        self.scaler.load_state_dict(state.get("scaler") or self.scaler.state_dict())
+        if loud:
+            print(f"resumed at step {self.step}, {self.spent / 60:.1f} minutes trained", flush=True)
 
 
 def _check_shapes(channels: Sequence[int], crops: Sequence[int], zooms: Sequence[float]) -> None:
@@ -420,12 +475,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crops", type=int, nargs="+", help="crop sizes")
     zooms = "crops are taken this many times larger and shrunk"
     parser.add_argument("--zooms", type=float, nargs="+", help=zooms)
-    parser.add_argument("--pixels", type=int, help="pixels in a batch (24576; on CUDA 786432)")
+    batch = "pixels in a batch, of all processes together (24576; on CUDA 786432)"
+    parser.add_argument("--pixels", type=int, help=batch)
     parser.add_argument("--lr", type=float, help="highest learning rate")
     parser.add_argument("--time-power", type=float, help="t = T u^power, u uniform")
     parser.add_argument("--every", type=float, help="seconds between checkpoints")
     fuse = "fuse operations with torch.compile: minutes to begin with, then faster on CUDA"
     parser.add_argument("--compile", action="store_true", help=fuse)
+    computed = "of the network; accelerate's, else bf16 on CUDA, no (float32) elsewhere"
+    parser.add_argument("--precision", choices=PRECISIONS, help=computed)
+    parts = "parts of the batch, one after the other, to save memory"
+    parser.add_argument("--accumulate", type=int, metavar="PARTS", help=parts)
     parser.add_argument("--threads", type=int, help="CPU threads; all of them if not given")
     parser.add_argument("--seed", type=int, help="of weights, crops and noise")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps; CUDA if there is one")

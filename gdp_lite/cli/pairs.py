@@ -31,6 +31,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")
         from gdp_lite.pairs.evaluate import evaluate_pairs
         from gdp_lite.pairs.table import table
+        from gdp_lite.processes import Processes
 
         rows = evaluate_pairs(
             args.pairs,
@@ -41,9 +42,11 @@ def run_evaluate(args: argparse.Namespace) -> int:
             seed=args.seed,
             count=args.count,
             device=args.device,
+            precision=args.precision,
             say=say,
             progress=Progress("pair"),
         )
     with contextlib.suppress(OSError):
-        print("\n".join(table(rows)))
+        if Processes.begin(args.device).main:
+            print("\n".join(table(rows)))
     return 2 if any(row["error"] for row in rows) else 0

@@ -248,6 +248,8 @@ def _add_pairs(commands: Any) -> None:
         description="Restore the pairs that `prepare` made, with what degraded them known, and "
         "print PSNR, SSIM, HaarPSI and, where its network can be had, LPIPS, before and after. The "
         "same line goes on where it was stopped.",
+        epilog="On several GPUs: accelerate launch --multi_gpu --num_processes 2 -m gdp_lite "
+        "evaluate --pairs pairs",
     )
     evaluate.add_argument("--pairs", required=True, help="folder that `prepare` made")
     evaluate.add_argument("-o", "--output", help="folder for results (default: restored in it)")
@@ -260,6 +262,9 @@ def _add_pairs(commands: Any) -> None:
     evaluate.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="(default 0)")
     evaluate.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
+    )
+    evaluate.add_argument(
+        "--precision", choices=("no", "bf16", "fp16"), help="of the network (default accelerate's)"
     )
     evaluate.set_defaults(run=_run("run_evaluate", "pairs"))
 

@@ -1,8 +1,9 @@
 """Prepared pairs restored and scored: the source's experiment, for whoever has the data."""
 
+import copy
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ from gdp_lite.pairs.prepare import COLUMNS, MANIFEST, png_of, settings_of
 from gdp_lite.pairs.rows import Rows
 from gdp_lite.pairs.scores import NAMES, Scores
 from gdp_lite.photos import PhotoError, read_photo, save_bytes
-from gdp_lite.prior import Denoiser
+from gdp_lite.prior import Denoiser, Prior
+from gdp_lite.processes import InPrecision, Processes, precision_of
 from gdp_lite.report import versions
 from gdp_lite.sampler import restore
-from gdp_lite.tasks import ROUNDING_NOISE, pick_device
+from gdp_lite.tasks import ROUNDING_NOISE
 from gdp_lite.tiling import TiledPrior, how_seen
 
 SCORES, SETTINGS = "scores.csv", "evaluate.json"
+PART = "scores.{}.csv"  # of another process than the main one, while it works
 BEFORE = "_before"  # of the degraded picture at the clean one's size, by the simplest means
 TABLE = ("name", *NAMES, *(name + BEFORE for name in NAMES), "pair", "seconds", "error")
 # As in `cli.task`: a larger picture is shown to the network in tiles.
@@ -41,6 +44,7 @@ def evaluate_pairs(
     seed: int = 0,
     count: int | None = None,
     device: str = "auto",
+    precision: str | None = None,
     say: Callable[[str], object] = lambda line: None,
     progress: Callable[[int, int], object] = lambda done, of: None,
 ) -> list[dict[str, str]]:
@@ -48,7 +52,8 @@ def evaluate_pairs(
 
     Pictures that were taken as they are (low light, exposure) are restored as `restore_photo` does
     it, Phi found in each. One that fails does not stop the rest, and the same call goes on where
-    one was stopped.
+    one was stopped. Started by ``accelerate launch`` as several processes, each restores a share;
+    the results are those of one process, and the next call may have another number of them.
 
     Parameters
     ----------
@@ -57,6 +62,8 @@ def evaluate_pairs(
     prior, device : as in `restore_photo`.
     steps, strength, seed : as in `restore`; steps do not matter for pictures taken as they are.
     count : only the first so many pairs.
+    precision : in which the network computes: no, bf16 or fp16 (CUDA alone); what accelerate was
+        told, else no.
     say, progress : called with lines, and with (pairs done, of how many).
 
     Returns
@@ -88,38 +95,92 @@ def evaluate_pairs(
     numbers = {name: told[name] for name in Kind._fields if name in told}
     kind = Kind(told["degrade"], **numbers)
     target = pairs / "restored" if out is None else Path(out)
-    place = pick_device(device)
-    network, now = loaded(prior, place), versions(prior)
-    asked = {"pairs": told, "steps": steps, "strength": strength, "seed": seed}
-    _begin(target, {**asked, "prior": now["prior"], "gdp_lite": now["gdp_lite"]})
+    ours = Processes.begin(device)
+    tell, say = say, say if ours.main else _nothing
+    progress = progress if ours.main else _nothing
+    computed = precision_of(precision, ours.device, usual="no")
+    network, now = _computing(loaded(prior, ours.device), computed), versions(prior)
+    asked = {"pairs": told, "steps": steps, "strength": strength, "seed": seed} | (
+        {} if computed == torch.float32 else {"precision": str(computed)}
+    )
+    settings = {**asked, "prior": now["prior"], "gdp_lite": now["gdp_lite"]}
+    rows = list(manifest.rows.values())[:count]
+    if ours.main:
+        _begin(target, settings)
+        _take_parts(target, rows)
+    ours.wait()
     scores = Scores(say)
     if line := how_seen(
         network, *(max(int(r[side]) for r in manifest.rows.values()) for side in _HW)
     ):
         say(line)
-    table, rows = Rows(target / SCORES, TABLE), list(manifest.rows.values())[:count]
-    for done, row in enumerate(rows, 1):
-        name, old = row["name"], table.rows.get(row["name"])
-        new = target / Path(row["degraded"]).relative_to("degraded").with_suffix(".png")
-        known = old is not None and not old["error"] and old["pair"] == row["checksum"]
-        if not known or not new.is_file():
-            began = time.monotonic()
-            found: dict[str, Any] = {"name": name, "pair": row["checksum"]}
-            try:
-                x, simple, truth = _restored(
-                    pairs, row, kind, network, steps, strength, seed, place
-                )
-                new.parent.mkdir(parents=True, exist_ok=True)
-                save_bytes(new, png_of(to_uint8(x)))
-                if truth is not None:
-                    found |= scores(x, truth)
-                    found |= {k + BEFORE: v for k, v in scores(simple, truth).items()}
-            except (ValueError, RuntimeError, MemoryError) as error:
-                found["error"] = (" ".join(str(error).split()) or "out of memory")[:300]
-                say(f"{name}: {found['error']}")
-            table.add({**found, "seconds": round(time.monotonic() - began, 1)})
-        progress(done, len(rows))
+    table = Rows(target / SCORES, TABLE)
+    # The main process says what is left to do: it looks at one moment, all others would later.
+    left = ours.told([row["name"] for row in rows if not _is_done(target, row, table)])
+    first, after = ours.share(len(left))
+    own = table if ours.main else Rows(target / PART.format(ours.index), TABLE)
+    there = len(rows) - len(left)
+    progress(there, len(rows))
+    for done, name in enumerate(left[first:after], 1):
+        row = manifest.rows[name]
+        began = time.monotonic()
+        found: dict[str, Any] = {"name": name, "pair": row["checksum"]}
+        try:
+            x, simple, truth = _restored(
+                pairs, row, kind, network, steps, strength, seed, ours.device
+            )
+            new = _place(target, row)
+            new.parent.mkdir(parents=True, exist_ok=True)
+            save_bytes(new, png_of(to_uint8(x)))
+            if truth is not None:
+                found |= scores(x, truth)
+                found |= {k + BEFORE: v for k, v in scores(simple, truth).items()}
+        except (ValueError, RuntimeError, MemoryError) as error:
+            found["error"] = (" ".join(str(error).split()) or "out of memory")[:300]
+            tell(f"{name}: {found['error']}")
+        own.add({**found, "seconds": round(time.monotonic() - began, 1)})
+        progress(there + min(done * ours.count, len(left)), len(rows))
+    ours.wait()
+    if ours.main:
+        _take_parts(target, rows)
+    ours.wait()
+    table = Rows(target / SCORES, TABLE)
     return [table.rows[row["name"]] for row in rows]
+
+
+def _nothing(*_: object) -> None:
+    """What the other processes say: the main one speaks for all."""
+
+
+def _place(target: Path, row: Mapping[str, str]) -> Path:
+    """Of the restored picture."""
+    return target / Path(row["degraded"]).relative_to("degraded").with_suffix(".png")
+
+
+def _is_done(target: Path, row: Mapping[str, str], table: Rows) -> bool:
+    """Whether this pair, as it is now, was restored and scored."""
+    old = table.rows.get(row["name"])
+    known = old is not None and not old["error"] and old["pair"] == row["checksum"]
+    return known and _place(target, row).is_file()
+
+
+def _take_parts(target: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Into the table of the scores, what other processes wrote, also those that were stopped."""
+    parts = sorted(target.glob(PART.format("*")))
+    if parts:
+        Rows(target / SCORES, TABLE).take(parts, [row["name"] for row in rows])
+
+
+def _computing(denoiser: Denoiser, dtype: torch.dtype) -> Denoiser:
+    """The same, its network in another precision; the one that was given stays as it is."""
+    if dtype == torch.float32:
+        return denoiser
+    new: Any = copy.copy(denoiser)
+    if isinstance(denoiser, TiledPrior):
+        new.denoiser = _computing(denoiser.denoiser, dtype)
+    elif isinstance(denoiser, Prior):
+        new.unet = InPrecision(denoiser.unet, dtype)
+    return new
 
 
 def _begin(target: Path, settings: Mapping[str, object]) -> None:
@@ -130,7 +191,8 @@ def _begin(target: Path, settings: Mapping[str, object]) -> None:
         target.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise ValueError(f"{target}: {' '.join(str(error).split())}") from error
-    for name, value in settings.items():
+    for name in {**settings, **then}:
+        value = settings.get(name)
         if then.get(name) != value:
             raise ValueError(
                 f"{target} was made with {name} {then.get(name)}, not {value}: give another folder"

@@ -62,6 +62,24 @@ class Rows:
             file.write(_line(told))
         self.rows[told[0]] = dict(zip(self.columns, told, strict=True))
 
+    def take(self, others: Sequence[Path], order: Sequence[str] = ()) -> None:
+        """Take in tables that other processes wrote, and delete them.
+
+        others: their files. order: of the names, where the rows should stand in one.
+        """
+        found: list[dict[str, str]] = []
+        for path in others:
+            found += Rows(path, self.columns).rows.values()
+        if not others:
+            return
+        self.rows |= {row[self.columns[0]]: row for row in found}
+        place = {name: n for n, name in enumerate(order)}
+        last = len(place)
+        self.rows = dict(sorted(self.rows.items(), key=lambda item: place.get(item[0], last)))
+        self._rewrite()
+        for path in others:
+            path.unlink()
+
     def clear(self) -> None:
         """Begin again."""
         self.rows = {}
