@@ -18,7 +18,7 @@ both photo and scene; `darkened`: a dark photo got darker. `left`: share left bi
 simulations without mosaic. About 3 minutes. --check prints how often faults are seen in the 186
 photos of train/val, as they are and in bad light. --develop is the table for those large scenes.
 --shares: CIEDE2000 of small pictures of large scenes and of train/val, by how much of the change is
-made, given the chance of a fault; what `SOME` and `ALL` were chosen by. About half an hour.
+made, given the chance of a fault. About half an hour.
 """
 
 import io

@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.estimators import Estimate, Light, NoiseSpectrum, Softness, cast_posterior
-from gdp_lite.estimators.light import SOME
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import srgb_to_linear
 
@@ -27,8 +26,8 @@ SEEN = 0.5  # from this probability on a finding is acted upon
 # be a part of the scene: of 40 good photos one seems to have some (benchmarks/diagnosis.py).
 # Noise is taken away by the share that it is likely (`denoise`), so little is risked from 0.25 on:
 # on captures of the development scenes that gains what the whole change from 0.5 on gains, 3.2 dB,
-# and the worst loses half (benchmarks/phone_noise.py --develop). So is light changed.
-ASKED = {"softness": 0.99, "overlay": 0.99, "noise": 0.25, "light": SOME}
+# and the worst loses half (benchmarks/phone_noise.py --develop).
+ASKED = {"softness": 0.99, "overlay": 0.99, "noise": 0.25}
 # Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: few good
 # photos seem to have one (benchmarks/casts.py). Steepness: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
@@ -83,7 +82,7 @@ def of_light(light: Light, photo: Tensor) -> Finding:
     if bool((little.amax((2, 3)) - little.amin((2, 3)) < ONE_TONE).all()):
         line = "a single tone, which tells nothing of the light"
         return Finding("light", Estimate(0.0, math.inf), "stops", 0.0, line, light)
-    visible = light.visible if light.fault != "none" else min(light.visible, 0.99 * SOME)
+    visible = light.visible if light.fault != "none" else min(light.visible, 0.49)
     return Finding("light", light.stops, "stops", visible, light.line, light)
 
 

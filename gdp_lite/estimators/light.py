@@ -2,10 +2,10 @@
 
 f x = (f c)(x / c): only what good photos look like fixes the light. `light_statistics` says how
 likely a fault is that a person would see, and what the scene would look like in good light. Where
-a fault is unlikely nothing is done, where it is doubtful a part. Phi minimises, on a small photo,
-the losses that the source's L_perceptual^k is for: exposure control (here towards what is expected
-of this photo, not of every one), colour constancy (the same for its colour), smoothness of the
-illumination, and noise, which must not be lifted until it is the picture.
+it is less than `SEEN` nothing is done. Else Phi minimises, on a small photo, the losses that the
+source's L_perceptual^k is for: exposure control (here towards what is expected of this photo, not
+of every one), colour constancy (the same for its colour), smoothness of the illumination, and
+noise, which must not be lifted until it is the picture.
 """
 
 import math
@@ -19,9 +19,10 @@ from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.light_statistics import Expected, expected, luma, small, summary
 from gdp_lite.image import check_photo, srgb_to_linear
 
-# Chances of a fault from which on something is done, and all: less of a doubtful change costs good
-# photos less, and bad ones gain nearly as much (benchmarks/light.py --shares).
-SOME, ALL = 0.5, 0.7
+# Chance from which on something is done. What looks too bright is often meant to be, or a window
+# makes it so: there more is asked, for darkening is the worse harm. Doing a part already where it is
+# doubtful costs good photos more than bad ones gain (benchmarks/light.py --shares).
+SEEN = {"too dark": 0.6, "too bright": 0.75, "low contrast": 0.6, "uneven light": 0.6}
 # How far Phi may go, standard deviations: mean stops, their differences across the map, white and
 # contrast in stops, veil. By hand, on simulated faults of train/photos; no script repeats that.
 SPREAD = {
@@ -106,10 +107,9 @@ def estimate_light(photo: Tensor, noise: float = 0.0) -> Light:
     told = expected(y)
     visible = 1 - told.none
     fault = max(told.faults, key=lambda name: told.faults[name])
-    share = min(max((visible - SOME) / (ALL - SOME), 0.0), 1.0)
-    if share > 0:
+    if visible >= SEEN[fault]:
         with torch.enable_grad():
-            tone = Tone(*(share * v for v in fitted(y, told, noise)))
+            tone = fitted(y, told, noise)
         x = inverted(y, spread_over(tone, y))
     else:
         fault, tone, x = "none", Tone(torch.zeros(4, 4), *torch.zeros(3)), y
