@@ -86,8 +86,7 @@ def kinds():
         JPEG.from_quality(5),
         Compose(GaussianBlur(9, 2.0), ColourCast((1.2, 1.0, 0.8)), GaussianNoise(0.06)),
     ]
-    # A class with a Phi in a range is made a "Parametrized" one by torch.
-    names = [type(one).__name__.removeprefix("Parametrized") for one in every]
+    names = [type(one).__name__ for one in every]
     names[18] = "Clip"  # of a picture made too bright: otherwise there is nothing to see
     return dict(zip(names, every, strict=True))
 

@@ -333,11 +333,6 @@ def simple(kind, y, F, setting):
     return image, f"{name}, {words}" if words else name
 
 
-def described(F):
-    """`describe` without the name that torch gives to a class whose parameters have a range."""
-    return F.describe().replace("Parametrized", "")
-
-
 def ways(kind, x, number, prior, settings):
     """way -> (image, tool, Phi in words) for one scene x."""
     entry, size = ENTRIES[kind], x.shape[-1]
@@ -348,18 +343,18 @@ def ways(kind, x, number, prior, settings):
     out = {"photo": (large, "", "")}
     found = find(kind, y, size, prior)
     if entry.tools == "inverse":
-        out["known"] = (F.start(y).detach(), "inverse", described(F))
+        out["known"] = (F.start(y).detach(), "inverse", F.describe())
         out["simple, found"] = (*simple(kind, y, found, settings["found"]), "")
-        out["found"] = (found.start(y).detach(), "inverse", described(found))
+        out["found"] = (found.start(y).detach(), "inverse", found.describe())
         return out
     if TOOLS[entry.tools]:
         out["simple, known"] = (*simple(kind, y, F, settings["known"]), "")
     known = restore(y, F, prior, generator=seeded(number)).image
-    out["known"] = (known, "restore", described(F))
+    out["known"] = (known, "restore", F.describe())
     if found is not None:
         out["simple, found"] = (*simple(kind, y, found, settings["found"]), "")
         result = restore(y, found, prior, initial="given", generator=seeded(number))
-        told = described(found)
+        told = found.describe()
         if any(p.requires_grad for p in found.parameters()):  # learned while sampling
             phi = {n.split(".")[-1]: v.flatten() for n, v in result.phi.items() if v.numel() == 1}
             told += "; then " + ", ".join(f"{n} {float(v):.3g}" for n, v in phi.items())

@@ -4,13 +4,17 @@
     python benchmarks/phone_noise.py --shared ../shared
 
 192 x 192 centre crops of the held-back captures (Kodak, scikit-image): gain in PSNR over the file,
-against the same capture without noise, of white noise told the best of three levels, and of
-completed noise (`gdp_lite.denoise`) with the spectrum found in the whole photo and with the true
-one; with the true one also from one of its two guesses alone. What is found is taken away by the
-share that it is likely to be noise; "all or nothing": wholly, where it is more likely than not.
-Then captures without noise and Kodak's photos through the same: PSNR against themselves. Writes
+against the same capture without noise, of white noise told the best of three levels by the truth,
+of white noise told once, 1.5 times and twice the rms that is found, and of completed noise
+(`gdp_lite.denoise`) with the spectrum found in the whole photo and with the true one; with the
+true one also from one of its two guesses alone. What is found is taken away by the share that it is
+likely to be noise; "all or nothing": wholly, where it is more likely than not. Then captures
+without noise and Kodak's photos through the same: PSNR against themselves. Writes
 gdp_lite/book/results/phone_noise.csv. With --develop the same on every sixth capture of the large
 scenes, and no table. About ten minutes on one core.
+
+With --brightness: nine of these, and what it would gain if the dark, the middle and the bright
+third of a crop had each the best of five multiples of the true spectrum, chosen by the truth.
 """
 
 import math
@@ -20,6 +24,7 @@ import numpy as np
 import torch
 from common import arguments, centre, mean_and_error, photos, show
 from PIL import Image
+from torch.nn.functional import avg_pool2d
 
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
@@ -39,10 +44,14 @@ def main():
     parser = arguments(__doc__)
     parser.add_argument("--captures", default="~/.cache/gdp-lite/captures")
     parser.add_argument("--develop", action="store_true")
+    parser.add_argument("--brightness", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     prior, folder = load_prior(), Path(args.captures).expanduser()
     names = sorted(p.stem for p in folder.glob("*.jpg") if not p.stem.endswith("-quiet"))
+    if args.brightness:
+        brightness([folder / n for n in names if n.startswith("large")][2::6], prior)
+        return
     names = [n for n in names if n.startswith("large") == args.develop]
     gains: dict[str, list[float]] = {}
     for name in names[:: 6 if args.develop else 1]:
@@ -63,20 +72,20 @@ def main():
 def capture(photo, quiet, prior):
     """Gains in dB of each way."""
     y, x = centre(photo, SIDE), centre(quiet, SIDE)
-    bands, found = octave_levels(photo - quiet), estimate_noise_spectrum(photo)
-    rms = float((bands[0].square() * torch.tensor(SHARES)).sum().sqrt())
-    truth = NoiseSpectrum(bands, Estimate(rms, math.inf), 1.0)
+    truth, found = spectrum_of(photo - quiet), estimate_noise_spectrum(photo)
     before = float(psnr(y, x))
 
     def gain(image):
         return float(psnr(image.clamp(0, 1), x)) - before
 
     white = [
-        restore(y, GaussianNoise(max(m * rms, 1e-3), coded=True), prior).image for m in (1, 1.5, 2)
+        restore(y, GaussianNoise(max(m * truth.rms, 1e-3), coded=True), prior).image
+        for m in (1, 1.5, 2)
     ]
     return {
         "input": before,
         "white, best of three": max(map(gain, white)),
+        **{f"white, found, {m} times": gain(as_white(y, found, prior, m)) for m in (1, 1.5, 2)},
         "true spectrum": gain(denoise(y, truth, prior)),
         "true spectrum, one guess": gain(one_guess(y, truth, prior)),
         **{f"found spectrum{way}": gain(image) for way, image in as_found(y, found, prior).items()},
@@ -94,9 +103,48 @@ def as_found(y, noise, prior):
     return {"": share, ", all or nothing": whole}
 
 
+def brightness(paths, prior):
+    """Gain in dB of one spectrum for all of a crop, and of one for each third by brightness."""
+    gains, factors = {}, (0.5, 0.7, 1, 1.4, 2)
+    for path in paths:
+        photo, quiet = (read(path.with_name(f"{path.name}{end}.jpg")) for end in ("", "-quiet"))
+        y, x = centre(photo, SIDE), centre(quiet, SIDE)
+        light = avg_pool2d(x.mean(1, keepdim=True), 9, 1, 4, count_include_pad=False)
+        third = torch.bucketize(light, light.flatten().quantile(torch.tensor([1 / 3, 2 / 3])))
+        truth, errors = spectrum_of(photo - quiet), []
+        for factor in factors:
+            told = NoiseSpectrum(factor * truth.bands, Estimate(factor * truth.rms, 0.0), 1.0)
+            error = (denoise(y, told, prior) - x).square().mean(1, keepdim=True)
+            errors.append([float(error[third == k].sum()) for k in range(3)])
+        errors, before = torch.tensor(errors), (y - x).square().mean(1).sum()
+        for name, value in {
+            "the true spectrum": errors[factors.index(1)].sum(),
+            "its best multiple": errors.sum(1).min(),
+            "the best in each third": errors.min(0).values.sum(),
+        }.items():
+            gains.setdefault(name, []).append(10 * float((before / value).log10()))
+    for name, values in gains.items():
+        show(summary(name, values))
+
+
+def spectrum_of(noise):
+    """The `NoiseSpectrum` of noise that is known."""
+    bands = octave_levels(noise)
+    rms = float((bands[0].square() * torch.tensor(SHARES)).sum().sqrt())
+    return NoiseSpectrum(bands, Estimate(rms, math.inf), 1.0)
+
+
 def unchanged(image, x):
     """PSNR of what should have been left as it was, at most 60 dB."""
     return min(float(psnr(image, x)), 60.0)
+
+
+def as_white(y, noise, prior, times):
+    """As if it were white, by the same share."""
+    if noise.present < ASKED["noise"]:
+        return y
+    white = GaussianNoise(max(times * float(noise.rms), 1e-3), coded=True)
+    return y + noise.present * (restore(y, white, prior).image - y)
 
 
 def one_guess(y, noise, prior):

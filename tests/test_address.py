@@ -1,6 +1,7 @@
 """The repository's address: one place decides, `book/address.py` keeps the copies equal."""
 
 import json
+import re
 import runpy
 import shutil
 import subprocess
@@ -26,15 +27,34 @@ ELSEWHERE = [
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
 
-@pytest.fixture
-def tree(tmp_path):
-    """A copy of the command and of all files that it may change."""
-    files = {path for place in TOOLS["PLACES"] for path in ROOT.glob(place)} | {COMMAND}
-    for path in files:
-        copy = tmp_path / path.relative_to(ROOT)
+PICTURE = re.compile(rb"[A-Za-z0-9+/=]{1000,}")  # coded in the output of a notebook
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    """The command and all files that it may change, those of megabytes without their pictures."""
+    place = tmp_path_factory.mktemp("light")
+    for path in {path for p in TOOLS["PLACES"] for path in ROOT.glob(p)} | {COMMAND}:
+        copy = place / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    return tmp_path
+        copy.write_bytes(PICTURE.sub(b"", path.read_bytes()))
+    assert sum(path.stat().st_size for path in place.rglob("*") if path.is_file()) < 6e6
+    return place
+
+
+@pytest.fixture
+def tree(light, tmp_path):
+    """A copy of these that a test may change."""
+    return shutil.copytree(light, tmp_path / "tree")
+
+
+@pytest.fixture
+def whole(tree):
+    """With the pictures."""
+    for place in TOOLS["PLACES"]:
+        for path in ROOT.glob(place):
+            shutil.copyfile(path, tree / path.relative_to(ROOT))
+    return tree
 
 
 def run(tree, *arguments):
@@ -90,24 +110,24 @@ def test_a_notebook_installs_from_the_address(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_there_and_back(tree, url):
-    before = contents(tree)
-    assert run(tree, url, "--branch", "release/2.0").returncode == 0
-    there = contents(tree)
+def test_there_and_back(whole, url):
+    before = contents(whole)
+    assert run(whole, url, "--branch", "release/2.0").returncode == 0
+    there = contents(whole)
     changed = {path for path in before if before[path] != there[path]}
     copied = {path.relative_to(ROOT) for path in NOTEBOOKS}
     assert changed >= {Path("_config.yml"), Path("CITATION.cff"), *copied}
     old = HERE.url.removeprefix("https://github.com/").encode()
     assert [path for path in there if old in there[path]] == []
-    assert run(tree).returncode == 0
+    assert run(whole).returncode == 0
 
-    again = run(tree, url)
+    again = run(whole, url)
     assert again.returncode == 0
     assert "Nothing to change" in again.stdout
-    assert contents(tree) == there
+    assert contents(whole) == there
 
-    assert run(tree, HERE.url, "--branch", HERE.branch).returncode == 0
-    assert contents(tree) == before
+    assert run(whole, HERE.url, "--branch", HERE.branch).returncode == 0
+    assert contents(whole) == before
 
 
 def test_says_what_it_changed(tree):

@@ -1,6 +1,7 @@
 """How the package hangs together: which module may import what."""
 
 import ast
+import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "gdp_lite"
@@ -49,24 +50,28 @@ def test_the_package_never_imports_what_only_the_book_needs():
             assert not wanted, f"{module} imports {wanted}"
 
 
-def test_imports_go_in_one_direction():
-    """No module leads back to itself, whatever a function imports when it is called left out.
+def graph(everywhere):
+    """module -> the modules that it imports.
 
     A package stands for its `__init__`, which runs before any of its modules; that it imports them
     is no circle, as long as none of them imports the package by its own name.
     """
-    graph = {}
+    found = {}
     for module, path in MODULES.items():
-        found = set()
-        for source, name in imports(path, everywhere=False):
-            inner = f"{source}.{name}"
-            found.add(inner if inner in MODULES else source)
-        graph[module] = found & set(MODULES)
-    done, way = set(), []
+        named = {(source, f"{source}.{name}") for source, name in imports(path, everywhere)}
+        found[module] = {inner if inner in MODULES else source for source, inner in named}
+    assert len(found) > 40, "a graph was read at all"
+    return {module: others & set(MODULES) for module, others in found.items()}
+
+
+def circles(graph):
+    """The ways that lead back to where they began, [module, ..., module]."""
+    found, done, way = [], set(), []
 
     def walk(module):
-        assert module not in way, " -> ".join([*way[way.index(module) :], module])
-        if module not in done:
+        if module in way:
+            found.append([*way[way.index(module) :], module])
+        elif module not in done:
             way.append(module)
             for other in sorted(graph[module]):
                 walk(other)
@@ -75,4 +80,111 @@ def test_imports_go_in_one_direction():
 
     for module in sorted(graph):
         walk(module)
-    assert len(done) > 40, "a graph was read at all"
+    return found
+
+
+def test_a_circle_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
+    assert not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_imports_go_in_one_direction():
+    """When modules are loaded: what a function imports when it is called comes later."""
+    assert not circles(graph(everywhere=False))
+
+
+# Two modules that need each other, one of them in a function; to be taken apart.
+KNOWN = {"gdp_lite.degradations.tone", "gdp_lite.estimators.light"}
+
+
+def test_imports_in_functions_go_in_one_direction_too():
+    found = circles(graph(everywhere=True))
+    assert [way for way in found if set(way) != KNOWN] == []
+
+
+def trees():
+    """(module, its syntax tree) of the package without the book."""
+    for module, path in MODULES.items():
+        if not module.startswith("gdp_lite.book"):
+            yield module, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def own(node):
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def test_no_private_attribute_is_read_from_outside():
+    """Of one's own objects alone; a named tuple's methods are public, torch has no other name."""
+    tuples = {"_replace", "_fields", "_asdict", "_make"}
+    for module, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                private = not node.attr.startswith("__") and node.attr not in tuples
+                read = ast.unparse(node)
+                assert not private or own(node.value) or read.startswith("torch."), (module, read)
+
+
+def test_no_degradation_writes_into_another():
+    """A method sets attributes of its own object alone: Phi of others goes through `assign`."""
+    seen = 0
+    for module, tree in trees():
+        if module.startswith("gdp_lite.degradations"):
+            for kind in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+                for node in ast.walk(kind):
+                    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                        assert own(node.value), f"{module}: {ast.unparse(node)} is set"
+                        seen += 1
+    assert seen > 20
+
+
+def test_no_class_skips_the_constructor_of_its_parent():
+    seen = 0
+    for module, tree in trees():
+        for kind in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+            for made in kind.body:
+                if kind.bases and getattr(made, "name", "") == "__init__":
+                    calls = [c.func for c in ast.walk(made) if isinstance(c, ast.Call)]
+                    called = [ast.unparse(c) for c in calls if ast.unparse(c).endswith("__init__")]
+                    assert called == ["super().__init__"], f"{module}.{kind.name}: {called}"
+                    seen += 1
+    assert seen > 20
+
+
+def constants(tree):
+    """(first line, last line, names) of what is named in capitals and holds a number."""
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        names = [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        values = [v.value for v in ast.walk(node) if isinstance(v, ast.Constant)]
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        if names and all(n.isupper() for n in names) and numbers and len(numbers) == len(values):
+            yield node.lineno - 1, node.end_lineno, names
+
+
+UNSAID = {("gdp_lite.estimators.light_statistics", "QUANTILES")}  # to be said
+
+
+def test_every_constant_says_what_it_is():
+    """By a comment behind it, or above the group of assignments that it stands in."""
+    seen = 0
+    for module, path in MODULES.items():
+        if module.startswith("gdp_lite.book"):
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for first, last, names in constants(ast.parse("\n".join(lines))):
+            above = first
+            while above and lines[above - 1].strip() and not lines[above - 1].startswith("#"):
+                above -= 1
+            said = any("#" in line for line in lines[first:last])
+            said |= above > 0 and lines[above - 1].startswith("#")
+            assert said or {(module, n) for n in names} <= UNSAID, f"{module}: {names}"
+            seen += 1
+    assert seen > 100
+
+
+def test_a_constant_names_benchmarks_that_exist():
+    """And so does every other comment and docstring."""
+    benchmarks = PACKAGE.parent / "benchmarks"
+    for path in MODULES.values():
+        for name in re.findall(r"benchmarks/(\w+\.py)", path.read_text(encoding="utf-8")):
+            assert (benchmarks / name).exists(), f"{path} names benchmarks/{name}"

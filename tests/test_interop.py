@@ -15,6 +15,7 @@ from gdp_lite.degradations import (
     Compose,
     GaussianBlur,
     Inpainting,
+    gaussian_kernel,
     motion_kernel,
     random_mask,
 )
@@ -87,8 +88,27 @@ def test_their_physics_is_our_degradation():
     assert float(hole.abs().mean()) < 0.02
 
 
+def test_a_blur_of_theirs_starts_near_the_photo():
+    """A_dagger would begin with the photo's noise, a hundred times as strong."""
+    x = 0.5 + 0.2 * torch.nn.functional.avg_pool2d(normal(1, 3, 40, 40), 9, 1).float()
+    kernel = gaussian_kernel(9, 1.5)[None, None].float()
+    noise = deepinv.physics.GaussianNoise(0.02)
+    physics = deepinv.physics.Blur(kernel, padding="circular", noise_model=noise)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        y = physics(x)
+    degradation = FromPhysics(physics)
+    assert float((degradation.start(y) - x).square().mean().sqrt()) < 0.125
+    prior = GaussianPrior(mean=0.0, var=0.01)
+    image = restore(y, degradation, prior, generator=generator()).image
+    assert float((image - x).square().mean()) < float((y - x).square().mean())
+
+
 def test_our_prior_is_their_denoiser():
-    """Under their DiffPIR: nearer to the scene than the photo; levels in a batch are met."""
+    """Under their DiffPIR: nearer to the scene than the photo; levels in a batch are met.
+
+    Their DPIR is prox and denoiser in turn, so that it is told to rounding.
+    """
     prior = GaussianPrior(mean=0.2, var=0.04)
     x = to_display(0.2 + 0.2 * normal(2, 3, 16, 16)).float()
     denoiser = AsDenoiser(prior)
@@ -102,6 +122,13 @@ def test_our_prior_is_their_denoiser():
     )
     restored = sampler(y, physics)
     assert float((restored - x).square().mean()) < 0.5 * float((y - x).square().mean())
+    blur = GaussianBlur(5, 1.0, 0.02)
+    y = blur.simulate(x, generator(1))
+    z = blur.A_adjoint(y)
+    for sigma in torch.logspace(*torch.tensor([49 / 255, 0.02]).log10().tolist(), 8).tolist():
+        z = prior(blur.prox(z, y, 0.23 * 0.02**2 / sigma**2), sigma)
+    dpir = deepinv.optim.DPIR(0.02, AsDenoiser(prior))
+    torch.testing.assert_close(dpir(y, AsPhysics(blur)), z, rtol=1e-4, atol=1e-5)
 
 
 def test_their_denoiser_is_our_prior():

@@ -190,3 +190,21 @@ def test_a_second_meaning_is_seen(formula):
     """Names that once meant two things, in the formulas that had them."""
     common, _ = tables_of_the_page()
     assert any(not is_known(n, common) for n in names(formula))
+
+
+# The power of a picture, what a blur leaves and what a denoiser keeps are functions of one thing.
+OF_FREQUENCY = re.compile(r"(?<![A-Za-z\\])(S(?:_[a-z])?|h|\\xi)\(([^()]*)\)")
+
+
+def other_arguments(formula):
+    return [a for _, a in OF_FREQUENCY.findall(formula) if not re.fullmatch(r"\\omega('|_i)?", a)]
+
+
+def test_a_frequency_has_one_name():
+    """Two known letters side by side pass the test above; f is a gain, and was a frequency, too."""
+    for title, cells in chapters():
+        for cell, found in cells.items():
+            wrong = [a for formula in found for a in other_arguments(formula)]
+            assert not wrong, f"{title}, cell {cell}: a function of {wrong}"
+    assert other_arguments(r"$S_n(f)$") == ["f"]
+    assert not other_arguments(r"$h(\omega)\, h(\omega')$")

@@ -101,6 +101,20 @@ def test_a_clean_photo_has_no_overlay(name):
     assert bool((mask == 1).all())
 
 
+def test_the_full_stops_of_a_date_are_found():
+    """Too small to prove anything, but beside letters; the same speck elsewhere stays."""
+    y = PHOTOS["cat"][..., :96, :128].clone()
+    letters = text_mask(96, 128, "12 05", 24)
+    stop, speck = torch.ones(96, 128), torch.ones(96, 128)
+    rows, columns = (torch.where((letters == 0).any(axis))[0] for axis in (1, 0))
+    gap = int(columns[columns.diff().argmax()]) + 3
+    stop[int(rows[-1]) - 1 : int(rows[-1]) + 1, gap : gap + 2] = 0
+    speck[80:82, 100:102] = 0
+    found, _ = find_overlay(torch.where(letters * stop * speck == 0, YELLOW.view(3, 1, 1), y))
+    for mask, value in ((letters, 0), (stop, 0), (speck, 1)):
+        assert bool((found[mask == 0] == value).all())
+
+
 def test_an_overlay_is_found_and_taken_away(prior):
     """In one call, better than the photo and consistent with it; then with a mask that was edited.
 

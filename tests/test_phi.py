@@ -7,6 +7,7 @@ import torch
 from exact import GaussianPrior
 from operators import photo
 
+from gdp_lite import degradations
 from gdp_lite.algorithm import algorithm_1
 from gdp_lite.book.masks import box_mask
 from gdp_lite.degradations import (
@@ -78,6 +79,16 @@ def test_every_operator_restores(name):
     assert all(bool(value.isfinite().all()) for value in result.phi.values())
     untouched = (degradation(degradation.start(y)) - y).square().mean().sqrt().detach()
     assert float(result.residual.max()) < max(2 * float(untouched), 0.05)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_operator_is_called_by_its_class(name):
+    """Not by the class that torch makes of one whose parameters have a range; copied, too."""
+    degradation = EVERY[name]()
+    line = copy.deepcopy(degradation).describe()
+    told = [part.split(",")[0] for part in line.split("; then ")]
+    assert set(told) <= set(degradations.__all__), line
+    assert "Parametrized" not in repr(degradation)
 
 
 def test_algorithm_1_learns_phi():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # torch takes seconds
 
 MAX_PIXELS = 16_500_000  # of the phone photos at hand the largest has 12.2 million
 WHOLE = 1_350_000  # pixels: up to here the network sees the photo whole, above it in tiles
-TILE, OVERLAP = 512, 64
+TILE, OVERLAP = 512, 64  # pixels; what they cost and change: benchmarks/tiles.py
 
 
 def restore_task(args: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from gdp_lite.degradations.base import Degradation
 from gdp_lite.estimators.jpeg_tables import SAMPLING, read_jpeg_tables
 
-_TO_YCC = torch.tensor(
+_TO_YCC = torch.tensor(  # JFIF 1.02: ITU-R BT.601, full range
     [
         [0.299, 0.587, 0.114],
         [-0.168735892, -0.331264108, 0.5],

@@ -37,7 +37,9 @@ def learn(module: nn.Module, name: str, value: Value, constraint: nn.Module) -> 
     """
     value = torch.as_tensor(value, dtype=torch.get_default_dtype())
     module.register_parameter(name, nn.Parameter(value.clone()))
+    kind = type(module).__name__
     parametrize.register_parametrization(module, name, constraint)
+    type(module).__name__ = kind  # torch makes a class of the module's own, Parametrized...
 
 
 def assign(module: nn.Module, name: str, value: Value) -> None:

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from gdp_lite.image import check_photo, srgb_to_linear
 
-SAMPLES = 20000
+SAMPLES = 20000  # of a posterior: their median errs by less than 0.01 of its spread
 DARKEST = 1 / 16  # the smallest exposure that is considered
 WHITE = 0.995  # display range: from here on a value may have been clipped
 CAST = 0.22  # spread of the log gains of a colour cast

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -131,7 +132,8 @@ def estimate_coding(photo: Tensor, finest: Tensor | None = None) -> Coding | Non
 
     Returns
     -------
-    A `Coding`; None where there was none, or none so coarse that it can be told.
+    A `Coding`; None where there was none, or none so coarse that it can be told. No uncertainty:
+    steps are whole numbers, read exactly or not at all.
 
     Raises
     ------
@@ -202,18 +204,20 @@ def combs(values: Tensor, least: float | Tensor) -> Tensor:
     >>> steps[0, :3]
     tensor([12., 12., 12.])
     """
-    least = torch.as_tensor(least, dtype=values.dtype).expand(8, 8)
-    read = torch.zeros(8, 8)
+    finest = torch.as_tensor(least).expand(8, 8).tolist()
+    steps = range(COARSE, COARSEST)
+    halves = np.array(steps, dtype=np.float32) / 2
+    sizes, read = values.abs().cpu().numpy(), torch.zeros(8, 8)
     for row, column in itertools.product(range(HIGHEST + 1), range(HIGHEST + 1)):
         if row + column > HIGHEST:
             continue
-        some, scores = values[:, row, column].abs(), {}
-        for step in range(COARSE, COARSEST):
-            some = some[some > step / 2]
-            if len(some) < LEAST:
-                break
-            if step >= least[row, column]:
-                scores[step] = float((2 * math.pi / step * some).cos().mean())
+        some = np.sort(sizes[:, row, column])[::-1]
+        counts = np.searchsorted(-some, -halves)  # of those that a step does not round to 0
+        scores = {
+            step: float(np.cos(2 * math.pi / step * some[:count]).sum()) / count
+            for step, count in zip(steps, counts.tolist(), strict=True)
+            if count >= LEAST and step >= finest[row][column]
+        }
         good = [step for step, score in scores.items() if score > COMB]
         if good:  # multiples of 12 are multiples of 6, too: of the last peak the top
             peak = [step for step in good if step > 0.75 * good[-1]]

@@ -32,7 +32,9 @@ def find_stamp(y: Tensor, grow: int = 2) -> tuple[Tensor, Tensor | None]:
 
     Returns
     -------
-    (mask, colour) : (H, W), 0 on the letters and 1 elsewhere, and (3,); or all ones and None.
+    (mask, colour) : (H, W), 0 on the letters and 1 elsewhere, and (3,); or all ones and None. No
+    uncertainty: how many are found, and in vain, benchmarks/diagnosis.py counts; one photo does
+    not tell.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from gdp_lite.files import tiff
 from gdp_lite.files.metadata import STRUCTURE
 
 _ROWS = 256  # a strip's
-_DEFLATE, _DIFFERENCES = 8, 2
+_DEFLATE, _DIFFERENCES = 8, 2  # a compression and a predictor of TIFF 6.0
 
 
 def encode_tiff(

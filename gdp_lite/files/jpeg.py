@@ -12,9 +12,9 @@ PHOTOSHOP = b"Photoshop 3.0\0"
 MPF = b"MPF\0"
 LONGEST = 65533  # bytes of content in one segment
 SOI, EOI, SOS = b"\xff\xd8", b"\xff\xd9", 0xDA
-COMMENT = 0xFE
+COMMENT = 0xFE  # its marker
 _ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without content
-_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers SOF0 to SOF15
 # A marker within compressed data: neither a stuffed zero, nor a restart, nor a fill byte.
 _MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _AFTER_DATA = re.compile(rb"\xff+[\xc4\xd9-\xdd\xe0-\xef\xfe]")  # what may follow such data

@@ -10,7 +10,7 @@ from gdp_lite.estimators.coding import Coding, coding_of_file
 from gdp_lite.estimators.jpeg_tables import JpegTables
 from gdp_lite.files.pixels import TURNS
 
-_EXIF_IFD, _ISO = 0x8769, 0x8827
+_EXIF_IFD, _ISO = 0x8769, 0x8827  # tags of Exif
 
 
 class PhotoError(ValueError):

@@ -12,9 +12,9 @@ from PIL import Image
 from gdp_lite.files import jpeg, tiff
 
 _LIKE = 0.8  # correlation with the photo above which a small picture shows the photo: a choice
-_QUALITIES = (90, 80, 70, 55, 40, 25, 12, 4)
+_QUALITIES = (90, 80, 70, 55, 40, 25, 12, 4)  # tried in turn until a preview fits its place
 _SMALLEST = 8  # pixels a side
-_COMPRESSION, _PHOTOMETRIC, _STRIPS, _LENGTHS = 0x0103, 0x0106, 0x0111, 0x0117
+_COMPRESSION, _PHOTOMETRIC, _STRIPS, _LENGTHS = 0x0103, 0x0106, 0x0111, 0x0117  # tags of TIFF
 
 
 def renew(
