@@ -47,7 +47,8 @@ def show(pictures, columns=None, width=9.0, zoom=None, font=10):
         y = bottom - h
         axis = figure.add_axes((x / size[0], 1 - bottom / size[1], w / size[0], h / size[1]))
         axis.axis("off")
-        axis.imshow(image, interpolation="bicubic" if zoom else "nearest", aspect="auto")
+        smooth = "bicubic" if zoom else "nearest" if w >= image.shape[1] else "antialiased"
+        axis.imshow(image, interpolation=smooth, aspect="auto")
         axis.set_title(title, fontsize=font, pad=4 * 72 / dpi)
         if zoom:
             _enlarge(axis, image, *zoom)
