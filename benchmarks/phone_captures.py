@@ -16,8 +16,9 @@ is seen all ways are the capture. Three truths:
 PSNR in dB and HaarPSI against each, and the mean CIEDE2000 against the scene. Ways: photo; relit
 (light and colour undone, nothing else); classical; restored. Writes
 gdp_lite/book/results/phone_captures.csv, a row a photo and way; what is there is not done again.
-Then, of those in which noise or softness was seen, the median and the worst by the gain in PSNR of
-detail over the chain: a crop of each into phone_captures.jpg. About nine minutes on one core.
+Then, of those in which noise or softness was seen and which show no person, the median and the
+worst by the gain in PSNR of detail over the chain: a crop of each into phone_captures.jpg, which
+they are into phone_captures_shown.csv. About nine minutes on one core.
 """
 
 import csv
@@ -31,7 +32,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from gdp_lite.book.classical import classical
 from gdp_lite.book.metrics import psnr
-from gdp_lite.book.results import FOLDER, load_results
+from gdp_lite.book.results import FOLDER, load_results, save_results
 from gdp_lite.diagnosis import diagnose
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.photos import read_photo
@@ -40,7 +41,7 @@ from gdp_lite.restoring import relit, restore_image
 
 TABLE = FOLDER / "phone_captures.csv"
 SIDE = 192  # of a stored crop
-WAYS = ("photo", "relit", "classical", "restored")
+PEOPLE = {f"kodak-{n}" for n in (4, 12, 14, 15, 18)}  # are scored, and not shown
 
 
 def read(path):
@@ -79,10 +80,10 @@ def scored(images, truths):
 
 
 def busiest(x, side):
-    """Top and left of the square of x, on a grid, whose luma varies most."""
-    luma = x.mean((0, 1))
+    """Top and left of the square of x, on a grid, whose luma has most detail."""
+    luma = x.mean((0, 1)).diff(dim=0)[:, 1:] ** 2
     places = [
-        (float(luma[t : t + side, u : u + side].std()), t, u)
+        (float(luma[t : t + side, u : u + side].mean()), t, u)
         for t in range(0, luma.shape[0] - side + 1, 32)
         for u in range(0, luma.shape[1] - side + 1, 32)
     ]
@@ -124,16 +125,18 @@ def main():
             r["way"]: r["detail psnr"] for r in rows
         })  # fmt: skip
     gain = gains(load_results("phone_captures"))
-    ranked = sorted(gain, key=gain.get)
-    lines = []
-    for name in (ranked[len(ranked) // 2], ranked[0]):
+    ranked = sorted(set(gain) - PEOPLE, key=gain.get)
+    lines, told = [], []
+    for what, name in {"median": ranked[len(ranked) // 2], "worst": ranked[0]}.items():
         images, truths, _ = one(folder, name, prior)
         top, left = busiest(truths["scene"], SIDE)
         shown = [*(images[way] for way in ("photo", "classical", "restored")), truths["scene"]]
         lines.append(torch.cat([x[..., top : top + SIDE, left : left + SIDE] for x in shown], -1))
-        show({"photo": name, "gain": gain[name], "top": top, "left": left})
+        told.append({"what": what, "photo": name, "gain": gain[name], "top": top, "left": left})
+        show(told[-1])
     sheet = Image.fromarray(to_uint8(torch.cat(lines, -2)))
     sheet.save(FOLDER / "phone_captures.jpg", quality=92, subsampling=0)
+    save_results("phone_captures_shown", told)
 
 
 if __name__ == "__main__":
