@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 from skimage import restoration
-from skimage.color import rgb2ycbcr, ycbcr2rgb
-from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.book.classical import as_image as as_image  # for those who import it from here
 from gdp_lite.degradations import (
     JPEG,
     BlockAverage,
@@ -33,8 +32,6 @@ from gdp_lite.image import from_uint8, to_display, to_model
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
 NLM = {"patch_size": 5, "patch_distance": 6, "channel_axis": -1}
-# Multiples of a phone's noise as found: benchmarks/real_photos.py --tune.
-NLM_LUMA, NLM_CHROMA, SMALL = 0.7, 0.2, 4
 
 
 def arguments(doc, folders="eval/kodak24"):
@@ -66,40 +63,9 @@ def kodak(shared, size, every=1):
     return [x for _, x in centre_crops(f"{shared}/eval/kodak24", size)][::every]
 
 
-def as_image(array):
-    """(H, W, 3) as scikit-image gives it -> (1, 3, H, W) float32."""
-    return torch.tensor(np.asarray(array)).float().permute(2, 0, 1)[None]
-
-
 def wiener(array, kernel, balance):
     """scikit-image's Wiener filter, channel by channel."""
     return np.dstack([restoration.wiener(array[..., c], kernel, balance) for c in range(3)])
-
-
-def non_local(x, noise, luma=None, chroma=None):
-    """Non-local means of luma at full size and of chroma at a quarter, h told by the noise."""
-    luma, chroma = NLM_LUMA if luma is None else luma, NLM_CHROMA if chroma is None else chroma
-    ycc = rgb2ycbcr(x[0].permute(1, 2, 0).numpy())  # luma 16 to 235
-    levels = (
-        219 * float(noise.bands[0, :3].square().mean().sqrt()),
-        224 * float(noise.bands[1].square().mean().sqrt()),
-    )
-    options = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
-    if luma * levels[0] > 0.1:
-        h = luma * levels[0]
-        ycc[..., 0] = restoration.denoise_nl_means(ycc[..., 0], h=h, sigma=0, **options)
-    if chroma * levels[1] > 0.1:
-        full = torch.from_numpy(ycc[..., 1:]).permute(2, 0, 1)[None]
-        size = [max(n // SMALL, 1) for n in full.shape[-2:]]
-        small = functional.interpolate(full, size, mode="area")
-        array = small[0].permute(1, 2, 0).numpy()
-        quiet = restoration.denoise_nl_means(
-            array, h=chroma * levels[1], sigma=0, channel_axis=-1, **options
-        )
-        change = torch.from_numpy(quiet).permute(2, 0, 1)[None] - small
-        full = full + functional.interpolate(change, full.shape[-2:], mode="bicubic")
-        ycc[..., 1:] = full[0].permute(1, 2, 0).numpy()
-    return as_image(ycbcr2rgb(ycc)).clamp(0, 1)
 
 
 def one_call(y, sigma, prior):

@@ -27,13 +27,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import NLM, arguments, as_image, centre, haarpsi, non_local, photos, show, wiener
+from common import NLM, arguments, as_image, centre, haarpsi, photos, show, wiener
 from PIL import Image
 from skimage import data, exposure, restoration
 from torch import Generator
 from torch.nn import functional
 
 from gdp_lite.book.appearance import true_noise
+from gdp_lite.book.classical import non_local
 from gdp_lite.book.gallery import (
     ENTRIES,
     PHOTOS,

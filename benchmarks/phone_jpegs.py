@@ -15,10 +15,9 @@ coarser file with less noise (quality 50, 3 of 255), with Phi known, with JPEG i
 error counted as noise. PSNR, the same after the best gain for each
 channel ("scaled"), and HaarPSI after it.
 Writes gdp_lite/book/results/phone_jpegs.csv, a row a photo and way; phone_jpegs_phi.csv: Phi,
-true and found; phone_jpegs_knobs.csv: what the search chose, also for the simple baselines of the
-chapter's gallery; phone_jpegs.jpg: file, chain and ours, both with Phi found, and scene, for the
-photos with the median and the least gain over the chain. --photos N: only N photos, to try.
-About 20 minutes on one core.
+true and found; phone_jpegs_knobs.csv: what the search chose; phone_jpegs.jpg: file, chain and ours,
+both with Phi found, and scene, for the photos with the median and the least gain over the chain.
+--photos N: only N photos, to try. About 20 minutes on one core.
 """
 
 import argparse
@@ -39,7 +38,6 @@ from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import FOLDER, save_results
 from gdp_lite.degradations import (
     JPEG,
-    BlockAverage,
     ColourCast,
     Compose,
     GaussianBlur,
@@ -179,39 +177,6 @@ def classical(y, phi, code, knobs, grey_world=False):
             yield (h, share, to_file, rho), blur.prox(image, image, rho)
 
 
-def baseline(kind, y, F, h=0.0, share=1.0, rho=0.0, weight=0.0, to_file=0.0):
-    """The simple ones of the chapter's gallery, told the same F."""
-    if kind == "low resolution":
-        return F.prox(F.start(y), y, rho)  # bicubic, then towards the blocks
-    if kind == "JPEG":
-        array = y[0].permute(1, 2, 0).numpy()
-        smooth = as_image(restoration.denoise_tv_chambolle(array, weight, channel_axis=-1))
-        return smooth + to_file * (F.prox(smooth, y, 0) - smooth)
-    smooth = smoothed(y, F.sigma, h, share) if h else y
-    return F.prox(smooth, smooth, rho)
-
-
-def gallery():
-    """Kind -> the degradation of the chapter's gallery, and the grid of its baseline's knobs."""
-    nlm = {"h": KNOBS["h"], "share": KNOBS["share"]}
-    rhos = (0.001, 0.003, 0.01, 0.03, 0.1)
-    weights = (0.01, 0.02, 0.03, 0.05, 0.08)
-    return {
-        "noise": (GaussianNoise(25 / 255), nlm),
-        "light": (SmoothExposure(0.2, sigma=4 / 255), nlm),
-        "blur": (GaussianBlur(13, 1.8, 2 / 255), {"h": (0.0, 0.7, 1.0), "rho": rhos}),
-        "low resolution": (BlockAverage(4, sigma=2 / 255), {"rho": (0, 0.1, 0.3, 1, 1e6)}),
-        "JPEG": (
-            JPEG.from_quality(12, sigma=1 / 255),
-            {"weight": weights, "to_file": (0.0, 0.5, 1.0)},
-        ),
-    }
-
-
-def combinations(knobs):
-    return [dict(zip(knobs, values, strict=True)) for values in itertools.product(*knobs.values())]
-
-
 def best(table):
     """The setting with the best mean: {setting: scores}."""
     return max(table, key=lambda setting: np.mean(table[setting]))
@@ -238,23 +203,6 @@ def search(photos, prior):
 def note(table, key, setting, image, x):
     score = float(psnr(with_gains(image, x), x))
     table.setdefault(key, {}).setdefault(setting, []).append(score)
-
-
-def search_gallery(photos):
-    """The knobs of the gallery's baselines, rows."""
-    rows = []
-    for kind, (F, knobs) in gallery().items():
-        F.requires_grad_(False)
-        ys = [F.simulate(x, seeded(n)).clamp(0, 1) for n, x in enumerate(photos)]
-        table = {
-            tuple(setting.items()): [
-                float(psnr(baseline(kind, y, F, **setting), x))
-                for y, x in zip(ys, photos, strict=True)
-            ]
-            for setting in combinations(knobs)
-        }
-        rows += [{"way": kind, "knob": k, "value": float(v)} for k, v in best(table)]
-    return rows
 
 
 def ours(y, model, prior, number, strength, start=None):
@@ -334,7 +282,7 @@ def main():
     prior, rows, phis, pictures, gains = load_prior(), [], [], {}, {}
     held_back = [x for _, x in centre_crops(f"{args.shared}/train/val", SIZE)][::HELD_BACK]
     settings = search(held_back, prior)
-    save_results("phone_jpegs_knobs", knob_rows(settings) + search_gallery(held_back))
+    save_results("phone_jpegs_knobs", knob_rows(settings))
     crops = list(centre_crops(f"{args.shared}/eval/kodak24", SIZE))[::2]
     for number, (name, x) in enumerate(crops[: args.photos]):
         phi, found, images = ways(x, number, prior, settings)

@@ -9,8 +9,9 @@ with a tile of it, and through classical tools that get the same relit photo and
 non-local means (luma at full size, chroma at a quarter) and, where softness was found,
 Richardson-Lucy. Writes book/real/NAME-*.webp, and what was found, by whom the photo is, and
 measured figures of each crop into book/real/photos.json. A photo whose entry is there is left as it
-is, but for --again NAME. About a minute a photo on one core. --tune prints what `common`'s
-NLM_LUMA and NLM_CHROMA were chosen by, on captures of the large scenes alone; two minutes.
+is, but for --again NAME. About a minute a photo on one core. --tune prints what NLM_LUMA and
+NLM_CHROMA (of `gdp_lite.book.classical`) were chosen by, on captures of the large scenes alone; two
+minutes.
 """
 
 import hashlib
@@ -22,25 +23,16 @@ from urllib.parse import quote
 
 import numpy as np
 import torch
-from common import (
-    NLM_LUMA,
-    arguments,
-    as_image,
-    centre,
-    mean_and_error,
-    non_local,
-    show,
-)
+from common import arguments, centre, mean_and_error, show
 from PIL import Image
-from skimage import restoration
 from skimage.color import rgb2ycbcr
 from torch import Generator
 from torch.nn import functional
 
 from gdp_lite.auto import findings_of
+from gdp_lite.book.classical import NLM_LUMA, classical, non_local
 from gdp_lite.book.metrics import psnr
 from gdp_lite.colour import keep_colour
-from gdp_lite.degradations import gaussian_kernel
 from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import denoise
 from gdp_lite.diagnosis import KINDS, diagnose
@@ -56,7 +48,6 @@ MARGIN = 32  # pixels that the tile sees around a crop
 FRAME = 640
 QUALITIES = (90, 85, 80, 75, 70, 60, 50, 40)
 BYTES = 56_000  # of one picture, at most
-RL_STEPS = 5  # benchmarks/softness.py --tune: a compromise between blurred photos and captures
 STRIP = ("galaxy_s7_edge", 1, 0, 128)  # a gain as most of those that were found have it
 
 DREW = "https://raw.githubusercontent.com/drewnoakes/metadata-extractor-images/"
@@ -208,15 +199,7 @@ def restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=0, side=SIDE):
 def classical_crop(z, gain, diagnosis, kinds, corner):
     """The same crop by classical tools with the same Phi."""
     place = window(z, corner, MARGIN, SIDE)
-    x = z[place].clamp(0, 1)
-    if "noise" in kinds:
-        told = amplified(diagnosis.findings["noise"].detail, float(gain[place].mean()))
-        x = non_local(x, told)
-    if "softness" in kinds:
-        width = max(float(diagnosis.findings["softness"].estimate), 0.3)
-        kernel = gaussian_kernel(2 * int(np.ceil(3 * width)) + 1, width).numpy()
-        parts = [restoration.richardson_lucy(c.numpy(), kernel, num_iter=RL_STEPS) for c in x[0]]
-        x = as_image(np.dstack(parts)).clamp(0, 1)
+    x = classical(z[place], gain[place], diagnosis, kinds)
     left, top = corner
     return x[within((..., slice(top, top + SIDE), slice(left, left + SIDE)), place)]
 

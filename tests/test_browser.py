@@ -6,6 +6,7 @@ Needs a Chromium (CHROMIUM, or on the PATH) and _build/html from the README's fi
 import functools
 import gzip
 import http.server
+import io
 import itertools
 import os
 import re
@@ -16,7 +17,9 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
 from urllib.request import url2pathname
 
+import numpy as np
 import pytest
+from PIL import Image
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -137,14 +140,16 @@ def test_maths_is_rendered(page):
 
 def test_nothing_is_wider_than_the_screen(page):
     """Whatever is wide scrolls in itself, from its beginning: the page does not scroll sideways,
-    and nothing is cut off, on the right or on the left."""
+    and nothing is cut off, on the right or on the left, but by a window on a part of it."""
     sticks_out = """() => {
       const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) ||
-        e.matches('.bd-sidebar-primary, .bd-sidebar-secondary, .gdp-pair, mjx-assistive-mml') ||
+        e.matches('.bd-sidebar-primary, .bd-sidebar-secondary, .gdp-pair, .gdp-panel > div, ' +
+          'mjx-assistive-mml') ||
         scrolls(e.parentElement));
       return [...document.querySelectorAll('.bd-main *')].filter(e =>
         (e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e) ||
-          e.getBoundingClientRect().left < -1 && !e.closest('.gdp-pair, mjx-assistive-mml')) &&
+          e.getBoundingClientRect().left < -1 &&
+          !e.closest('.gdp-pair, .gdp-panel > div, mjx-assistive-mml')) &&
         e.checkVisibility()).map(e => e.tagName + '.' + e.className).slice(0, 5)}"""
     for width in (390, 1920, 1280):
         page.set_viewport_size({"width": width, "height": 900})
@@ -216,6 +221,48 @@ def test_plots_are_dark_in_the_dark(page):
     )
     page.emulate_media(color_scheme="light")
     assert [drawn for drawn, _ in filters] == [turned for _, turned in filters]
+
+
+def test_rows_of_photos_are_legible_on_a_phone(page):
+    """Titles are text of 10 pixels and more; two pictures beside each other fill the screen."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(100)
+    letters = page.eval_on_selector_all(
+        ".gdp-panel > span", "all => all.map(e => [e.innerText, parseFloat("
+        "getComputedStyle(e).fontSize)])"
+    )  # fmt: skip
+    assert [told for told in letters if told[1] < 10 or not told[0].strip()] == []
+    for row in page.locator(".gdp-panels").element_handles():
+        lefts = row.eval_on_selector_all(
+            ".gdp-panel > div", "all => all.map(e => Math.round(e.getBoundingClientRect().left))"
+        )
+        widths = row.eval_on_selector_all(
+            ".gdp-panel > div", "all => all.map(e => e.getBoundingClientRect().width)"
+        )
+        assert len(set(lefts)) <= 2 or min(widths) < 0.9 * max(widths), "narrow ones are centred"
+        assert max(widths) > 150
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_rows_of_photos_are_dark_in_the_dark(page):
+    """Between them is the page, and no white of the file's margins is seen at their rims."""
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    page.eval_on_selector_all("img", "all => all.forEach(i => i.loading = 'eager')")
+    page.wait_for_function("[...document.images].every(i => i.complete)")
+    for row in page.locator(".gdp-panels:visible").element_handles():
+        panel = row.query_selector(".gdp-panel:not(:only-child) > div")
+        if panel is None:
+            continue
+        panel.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+        box = panel.bounding_box()
+        around = {k: box[k] - 6 for k in ("x", "y")} | {k: box[k] + 12 for k in ("width", "height")}
+        shot = Image.open(io.BytesIO(page.screenshot(clip=around))).convert("L")
+        grey = np.asarray(shot, float)
+        assert grey[8:-8, -4].max() < 60, "right of it is the page"
+        for outer, inner in ((grey[8:-8, 6], grey[8:-8, 9]), (grey[6, 8:-8], grey[9, 8:-8])):
+            assert outer.mean() - inner.mean() < 30
+    page.emulate_media(color_scheme="light")
 
 
 def test_a_slider_plays_to_its_end(page):

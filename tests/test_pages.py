@@ -5,16 +5,18 @@ import runpy
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from gdp_lite.book.plotting import show
 from gdp_lite.book.results import load_results
 from gdp_lite.book.typeset import typeset
 
 ROOT = Path(__file__).parents[1]
 EXTENSIONS = ROOT / "book" / "_ext"
-WEIGHT, HEAD, RESULTS, LEDGER = (
+WEIGHT, HEAD, RESULTS, LEDGER, PANELS = (
     runpy.run_path(str(EXTENSIONS / f"{name}.py"))
-    for name in ("weight", "head", "results", "ledger")
+    for name in ("weight", "head", "results", "ledger", "panels")
 )
 PAGE = (ROOT / "book" / "degradations.md").read_text(encoding="utf-8")
 CHARTS = [
@@ -34,6 +36,41 @@ def test_all_pictures_but_the_first_wait(tmp_path):
     assert 'width="40" height="30"' in first
     assert '--legible: 438px"' in plot
     assert inside == '<img alt="c" src="data:image/webp;base64,AA" width="1" height="1">'
+
+
+def test_panels_are_windows_on_one_file(tmp_path):
+    """Each shows its box, less a rim: place and size by CSS, computed back."""
+    pictures = {"a < b\n 1 dB": torch.zeros(1, 3, 20, 30), "tall": torch.zeros(1, 3, 30, 20)}
+    pictures["third"] = torch.zeros(1, 3, 20, 30)
+    (tmp_path / "row.jpeg").write_bytes(show(pictures, columns=2, width=5).data)
+    told, size = PANELS["read"](tmp_path / "row.jpeg")
+    html = PANELS["grid"]("row.jpeg", told, size, 'say "what"')
+    assert "<span>a &lt; b<br>1 dB</span>" in html
+    assert re.findall(r'alt="(.*?)"', html) == ["say &quot;what&quot;", "", ""]
+    assert html.count("gdp-first") == 2, "the first of each row"
+    assert "--columns:2;--few:2" in html
+    found = re.findall(
+        r'aspect-ratio:(\d+)/(\d+)(?:;width:(.*?)%)?"><img src="row.jpeg" alt=".*?" '
+        r'style="width:(.*?)%;height:(.*?)%;left:(.*?)%;top:(.*?)%"',
+        html,
+    )
+    for panel, (w, h, share, *percents) in zip(told["panels"], found, strict=True):
+        wide, high, left, top = (float(p) / 100 for p in percents)
+        w, h = int(w), int(h)
+        assert (wide * w, high * h) == pytest.approx(size, abs=0.01)
+        box = panel["box"]
+        assert [1 - left * w, 1 - top * h] == pytest.approx([box[0] + 2, box[1] + 2], abs=0.01)
+        assert [w, h] == [box[2] - 2, box[3] - 2]
+        assert bool(share) == (panel["title"] == "tall"), "of its column"
+
+
+def test_other_pictures_stay_as_they_are(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
+    Image.new("RGB", (40, 30)).save(tmp_path / "said.jpg", comment=b"from a phone")
+    Image.new("RGB", (40, 30)).save(tmp_path / "json.jpg", comment=b"[1]")
+    Image.new("RGB", (40, 30)).save(tmp_path / "plot.png")
+    for name in ("photo.jpg", "said.jpg", "json.jpg", "plot.png", "missing.jpg"):
+        assert PANELS["read"](tmp_path / name) is None
 
 
 def test_font_awesome_is_left_out():

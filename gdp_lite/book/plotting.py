@@ -1,42 +1,62 @@
 """Pictures for the chapters: rows of images with short titles."""
 
 import io
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from IPython.display import SVG, Image
 
+BLOCK = 8  # pixels of a block of the JPEG: a panel begins with one, so that no white bleeds into it
+
 
 def show(pictures, columns=None, width=9.0, zoom=None, font=10):
     """Images beside each other, `columns` to a row, as a JPEG for the last line of a cell.
 
+    The file's comment says in JSON where in it the panels are: {"columns": 2, "panels": [{"title":
+    "photo", "box": [x, y, w, h]}, ...]}, row by row, boxes in pixels. By it `book/_ext/panels.py`
+    arranges them anew on a page, with the titles as text: a phone has room for two in a row.
+
     pictures: title -> image, (1, 3, H, W) or (3, H, W), display range, clipped for showing.
-    width: of the whole figure in inches. Photographs as PNG would make a page of megabytes.
+    width: of the whole figure in inches, about. Photographs as PNG would make a page of megabytes.
     zoom: (top, left, side), a square of pixels that a frame marks in every picture and that is
     shown again in its lower right corner, enlarged to half of the picture's width.
-    font: size of the titles in points. A phone shows the whole width on 358 pixels.
+    font: size of the drawn titles in points, where the JPEG is shown as it is.
     """
     columns = columns or len(pictures)
     rows = -(-len(pictures) // columns)
+    dpi = 126 if zoom else 84  # an enlarged part should not be blurred by the screen
     height, wide = next(iter(pictures.values())).shape[-2:]
-    cell = width / columns
+    across = BLOCK * -(-int(width * dpi / columns - 4) // BLOCK)  # of a panel, in pixels
+    down = round(across * height / wide)
     lines = 1 + max(title.count("\n") for title in pictures)
-    above = 0.3 + 1.3 * (lines * font - 10) / 72  # inches; a point is 1/72 of one
-    size = (width, rows * (cell * height / wide + above))
-    # Not tight_layout: it forgets the titles of axes that are switched off.
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, (title, image) in zip(axes.flat, pictures.items(), strict=False):
+    above = 1.3 * lines * font * dpi / 72 + 4
+    step = across + BLOCK, BLOCK * -(-int(above + down) // BLOCK)
+    size = columns * step[0] + BLOCK, rows * step[1] + BLOCK
+    figure = plt.figure(figsize=[(n + 0.01) / dpi for n in size])  # its size is rounded down
+    panels = []
+    for number, (title, image) in enumerate(pictures.items()):
         image = image[0] if image.ndim == 4 else image
         image = image.detach().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-        axis.imshow(image, interpolation="bicubic" if zoom else "nearest")
-        axis.set_title(title, fontsize=font)
+        scale = min(across / image.shape[1], down / image.shape[0])
+        w, h = (max(round(scale * n), 1) for n in image.shape[1::-1])
+        row, column = divmod(number, columns)
+        # Those of a row stand on one line, in the middle of their columns.
+        x = BLOCK + column * step[0] + (across - w) // 2
+        bottom = (row + 1) * step[1]
+        y = bottom - h
+        axis = figure.add_axes((x / size[0], 1 - bottom / size[1], w / size[0], h / size[1]))
+        axis.axis("off")
+        smooth = "bicubic" if zoom else "nearest" if w >= image.shape[1] else "antialiased"
+        axis.imshow(image, interpolation=smooth, aspect="auto")
+        axis.set_title(title, fontsize=font, pad=4 * 72 / dpi)
         if zoom:
             _enlarge(axis, image, *zoom)
-    file = io.BytesIO()
-    dpi = 126 if zoom else 84  # an enlarged part should not be blurred by the screen
-    figure.savefig(file, format="jpeg", dpi=dpi, pil_kwargs={"quality": 84})
+        panels.append({"title": title, "box": [x, y, w, h]})
+    file, told = io.BytesIO(), json.dumps({"columns": columns, "panels": panels})
+    # Colour at full size: halved, it would take white from the margins into the panels.
+    options = {"quality": 84, "subsampling": 0, "comment": told.encode()}
+    figure.savefig(file, format="jpeg", dpi=dpi, pil_kwargs=options)
     plt.close(figure)
     return Image(file.getvalue(), format="jpeg")
 
