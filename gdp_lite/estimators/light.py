@@ -20,8 +20,8 @@ from gdp_lite.estimators.light_statistics import Expected, expected, luma, small
 from gdp_lite.image import check_photo, srgb_to_linear
 
 # Chance from which on something is done. What looks too bright is often meant to be, or a window
-# makes it so: there more is asked, for darkening is the worse harm. Doing a part already where it is
-# doubtful costs good photos more than bad ones gain (benchmarks/light.py --shares).
+# makes it so: there more is asked, for darkening is the worse harm. Doing a part already in doubt
+# costs good photos more than bad ones gain (benchmarks/light.py --shares).
 SEEN = {"too dark": 0.6, "too bright": 0.75, "low contrast": 0.6, "uneven light": 0.6}
 # How far Phi may go, standard deviations: mean stops, their differences across the map, white and
 # contrast in stops, veil. By hand, on simulated faults of train/photos; no script repeats that.
