@@ -173,3 +173,9 @@ def test_noise_is_seen_beside_texture(lossy):
         y = x + level / 255 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
         y = through_jpeg(y.clamp(0, 1), 92) if lossy else y
         assert low <= 255 * degradation_for("denoise", y, lossy=lossy).sigma <= high
+
+
+@pytest.mark.parametrize("value", [np.inf, [1.0, np.nan]])
+def test_a_mistake_that_no_answer_can_make_is_refused(value):
+    with pytest.raises(ValueError, match="finite"):
+        check_answer(None, right=np.ones_like(value), mistakes={"infinite.": value})

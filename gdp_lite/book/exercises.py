@@ -9,7 +9,11 @@ def check_answer(answer, right, mistakes, tolerance=1e-6):
     answer: the student's number or tensor, or None where the exercise is not attempted yet.
     right: the correct value. mistakes: explanation -> the value that this mistake gives.
     tolerance: largest absolute difference that still counts as equal.
+    ValueError for values that are not finite: no answer would be near them.
     """
+    for value in (right, *mistakes.values()):
+        if not torch.as_tensor(value).double().isfinite().all():
+            raise ValueError(f"an answer can be compared with finite values only, not {value}")
     if answer is None or answer is Ellipsis:
         print("Not attempted yet.")
         return
