@@ -75,7 +75,10 @@ PHOTOS = {
         **{"camera": "HTC Desire", "file": "HTC Desire.jpg"},
         **{"corners": [(256, 288), (72, 8)]},
     },
-    "iphone_4s": {"camera": "Apple iPhone 4S", "file": "Apple iPhone 4S.jpg", "corners": []},
+    "iphone_4s": {
+        **{"camera": "Apple iPhone 4S", "file": "Apple iPhone 4S.jpg"},
+        **{"corners": [(816, 1224), (1000, 2150)]},
+    },
     "nokia_3110c": {
         **{"camera": "Nokia 3110c", "file": "Nokia 3110c (Mobile Phone).jpg"},
         **{"corners": [(300, 252), (300, 824)]},
