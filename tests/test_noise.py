@@ -115,6 +115,19 @@ def test_ranges(seed):
     assert 1e-4 <= float(phi["read_sigma"]) <= 0.5
 
 
+def test_a_noise_curve_says_how_sure_it_is():
+    """What it states is what it scatters by, over draws of the noise."""
+    light = torch.linspace(0.1, 0.9, 96).expand(1, 3, 96, 96)
+    noise, found = PoissonGaussianNoise(0.002, 0.03), []
+    for seed in range(30):
+        y = noise.simulate(light, torch.Generator().manual_seed(seed))
+        found.append(estimate_noise_curve(y))
+    for values in zip(*found, strict=True):
+        scatter = float(torch.tensor([float(v) for v in values]).std())
+        stated = sum(v.std for v in values) / len(values)
+        assert 0.7 < stated / scatter < 1.5
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

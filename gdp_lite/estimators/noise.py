@@ -104,7 +104,7 @@ def estimate_flat_noise(image: Tensor, tile: int = 16, quantile: float = 0.1) ->
     return Estimate(level, (high - low) / 2) if math.isfinite(level) else Estimate(0, 0)
 
 
-def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[float, float]:
+def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[Estimate, Estimate]:
     """How the variance of the noise grows with the light: var = gain x + read_sigma^2.
 
     Squares of 2 x 2 pixels: their mean tells the value, their diagonal difference, which smooth
@@ -118,7 +118,8 @@ def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[float, float]:
 
     Returns
     -------
-    (gain, read_sigma), display range, as in `PoissonGaussianNoise`.
+    (gain, read_sigma), display range, as in `PoissonGaussianNoise`; ``std`` of each: what the
+    medians' own scatter makes of the line, without what texture adds.
 
     Raises
     ------
@@ -147,11 +148,12 @@ def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[float, float]:
     mean, diagonal, slope = mean[inside], diagonal[inside], slope[inside]
     if len(mean) < 16 * bins:
         raise ValueError("the photo is clipped almost everywhere: no noise to be seen")
-    binned = []
+    binned, counts = [], []
     for part in mean.argsort().tensor_split(bins):
         part = part[slope[part].argsort()[: max(len(part) // 4, 8)]]
         level = diagonal[part].abs().median() / 0.67449
         binned.append(torch.stack([mean[part].mean(), level.square()]))
+        counts.append(len(part))
     values, variances = torch.stack(binned).unbind(1)
     variances = variances.clamp(min=1e-10)
     # The error of a variance is proportional to it: weights 1 / variance, from a first fit.
@@ -164,7 +166,14 @@ def estimate_noise_curve(y: Tensor, bins: int = 16) -> tuple[float, float]:
         elif var < 0:
             gain, var = float((variances / values).median()), 0.0
         weights = 1 / (gain * values + var).clamp(min=1e-10)
-    return gain, var**0.5
+    # A variance by a median of n errs by the share 2 x 1.17 / sqrt(n), see `estimate_noise`.
+    error = 2 * 1.17 / torch.tensor(counts).double().sqrt()
+    design = (
+        torch.stack([values, torch.ones_like(values)], 1) * (weights / error.to(values))[:, None]
+    )
+    gain_std, var_std = torch.linalg.inv(design.T @ design).diagonal().sqrt().tolist()
+    read_std = var_std / (2 * max(var, var_std) ** 0.5)  # of a root, also where it is near 0
+    return Estimate(gain, gain_std), Estimate(var**0.5, read_std)
 
 
 def estimate_noise_level(y: Tensor, prior: Denoiser) -> Estimate:
