@@ -228,7 +228,7 @@ def test_rows_of_photos_are_legible_on_a_phone(page):
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(100)
     letters = page.eval_on_selector_all(
-        ".gdp-panel > span", "all => all.map(e => [e.innerText, parseFloat("
+        ".gdp-panel > span", "all => all.map(e => [e.textContent, parseFloat("
         "getComputedStyle(e).fontSize)])"
     )  # fmt: skip
     assert [told for told in letters if told[1] < 10 or not told[0].strip()] == []
