@@ -18,7 +18,7 @@ from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import check_time, predict_x0
 from gdp_lite.image import to_display, to_model
 from gdp_lite.priors.known import BUNDLED
-from gdp_lite.priors.openai import NOTE
+from gdp_lite.priors.openai import NOTE, write_index
 from gdp_lite.priors.places import located
 from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule, sigmoid_schedule
 
@@ -267,14 +267,17 @@ def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSche
     diffusers' linear one does not give back.
     """
     repair_torchvision()
-    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+    from diffusers import DDPMScheduler, UNet2DModel
 
     scheduler = DDPMScheduler(schedule.T, float(schedule.beta[1]), float(schedule.beta[-1]))
     if not torch.equal(schedule_from_config(scheduler.config).beta, schedule.beta):
         raise ValueError("only linear schedules can be saved")
     half = UNet2DModel.from_config(unet.config)
     half.load_state_dict(unet.state_dict())
-    DDPMPipeline(half.half(), scheduler).save_pretrained(folder)
+    # Part by part: the pipeline's own module imports what a prior does not need.
+    half.half().save_pretrained(Path(folder) / "unet")
+    scheduler.save_pretrained(Path(folder) / "scheduler")
+    write_index(folder)
     _drop_origin(Path(folder) / "unet" / "config.json")
 
 

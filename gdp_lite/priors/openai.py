@@ -160,6 +160,13 @@ def _write(
     )
     (folder / NOTE).write_text(json.dumps(note, indent=2) + "\n")
     if note["heads"] is None and note["time_scale"] == 1:  # else diffusers alone would be wrong
-        parts = {"scheduler": ["diffusers", "DDPMScheduler"], "unet": ["diffusers", "UNet2DModel"]}
-        index = {"_class_name": "DDPMPipeline", **parts}
-        (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+        write_index(folder)
+
+
+def write_index(folder: str | Path) -> None:
+    """Say in a folder that its unet and scheduler are a diffusers `DDPMPipeline`."""
+    from diffusers import __version__
+
+    index = {"_class_name": "DDPMPipeline", "_diffusers_version": __version__}
+    index |= {"scheduler": ["diffusers", "DDPMScheduler"], "unet": ["diffusers", "UNet2DModel"]}
+    (Path(folder) / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
