@@ -180,7 +180,7 @@ def strip(name, number, left, top, side=320):
 
 def restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=0, side=SIDE):
     """What `restore_image` makes of a crop of a photo, relit whole, with the tile's own place."""
-    noise = diagnosis.findings["noise"].detail
+    noise = diagnosis.noise if "noise" in kinds else diagnosis.findings["noise"].detail
     inner = window(z, corner, MARGIN, side)
     told, generator = amplified(noise, float(gain[inner].mean())), Generator().manual_seed(seed)
     blur = None

@@ -77,6 +77,12 @@ class Diagnosis:
         return [kind for kind in here if kind in only and kind not in skip]
 
     @property
+    def noise(self) -> NoiseSpectrum:
+        """The noise to be taken away. Where none is seen a person has asked, and is not doubted."""
+        finding = self.findings["noise"]
+        return finding.detail if finding.seen else finding.detail._replace(present=1.0)
+
+    @property
     def lines(self) -> list[str]:
         """Every finding in plain words."""
         return [f"{kind}: {finding.line}" for kind, finding in self.findings.items()]

@@ -157,7 +157,7 @@ def cleaned(
 
     gain : (1, 1, H, W), of `relit`. The rest is as in `restore_image`.
     """
-    noise: NoiseSpectrum = diagnosis.findings["noise"].detail
+    noise = diagnosis.noise if "noise" in kinds else diagnosis.findings["noise"].detail
     soft = diagnosis.findings["softness"].detail if "softness" in kinds else None
     x = z.clone()
 

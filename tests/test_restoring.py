@@ -1,5 +1,7 @@
 """From findings to a restored picture: tiles, light, noise that grows with it, colour."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -235,3 +237,24 @@ def test_a_network_on_another_device_gets_its_tiles_there_and_gives_them_back(no
     assert x.device.type == "cpu"
     assert x.dtype == torch.float32
     assert bool(x.isfinite().all())
+
+
+def test_a_person_who_asks_for_noise_is_not_doubted():
+    """Where none is seen, the share that it is likely would make next to nothing of the wish."""
+    y = photo()
+    diagnosis = diagnose(y)
+    finding = diagnosis.findings["noise"]
+    spectrum = told(diagnosis, noise=8).findings["noise"].detail
+    doubted = replace(finding, visible=0.1, detail=spectrum._replace(present=0.1))
+    asked = replace(diagnosis, findings={**diagnosis.findings, "noise": doubted})
+
+    def flat(x, sigma):
+        return x.mean((2, 3), keepdim=True).expand_as(x)
+
+    certain = restore_image(y, told(diagnosis, noise=8), flat, ["noise"])
+    assert torch.allclose(restore_image(y, asked, flat, ["noise"]), certain, atol=1e-6)
+    assert torch.equal(restore_image(y, asked, flat), y)
+    half = replace(finding, visible=0.4, detail=spectrum._replace(present=0.4))
+    part = replace(diagnosis, findings={**diagnosis.findings, "noise": half})
+    some = restore_image(y, part, flat, ["noise"])
+    assert float((some - y).abs().mean()) < 0.6 * float((certain - y).abs().mean())

@@ -100,7 +100,7 @@ def classical(z: Tensor, gain: Tensor, diagnosis: Diagnosis, kinds: list[str]) -
     """
     x = z.clamp(0, 1)
     if "noise" in kinds:
-        noise = amplified(diagnosis.findings["noise"].detail, float(gain.mean()))
+        noise = amplified(diagnosis.noise, float(gain.mean()))
         x = x + noise.present * (non_local(x, noise) - x)
     if "softness" in kinds:
         width = max(float(diagnosis.findings["softness"].estimate), 0.3)
