@@ -79,7 +79,7 @@ def kinds():
         Exposure(0.45, 0.1),
         uneven,
         ToneMap(stops=4 * [[-2.5, -1.5, -0.5, 0.5]], veil=0.1),
-        Compose(Exposure(1.7), Clip()),
+        Clip(),
         Gamma(2.2),
         Contrast(0.4),
         LinearLight(Exposure(0.25)),
@@ -87,8 +87,9 @@ def kinds():
         Compose(GaussianBlur(9, 2.0), ColourCast((1.2, 1.0, 0.8)), GaussianNoise(0.06)),
     ]
     names = [type(one).__name__ for one in every]
-    names[18] = "Clip"  # of a picture made too bright: otherwise there is nothing to see
-    return dict(zip(names, every, strict=True))
+    kinds = dict(zip(names, every, strict=True))
+    # Nothing is seen of a clip, but of a picture that was made too bright first.
+    return kinds | {"Clip": Compose(Exposure(1.7), Clip())}
 
 
 def enlarged(y):

@@ -6,19 +6,25 @@ from pathlib import Path
 import pytest
 import torch
 from exact import GaussianPrior, normal
+from skimage import data
 
 from gdp_lite.algorithm import algorithm_1
+from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import Compose, Degradation, GaussianBlur
-from gdp_lite.image import to_display
+from gdp_lite.image import from_uint8, to_display
+from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
 ROOT = Path(__file__).parents[1]
 
 
+def blocks(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
+
+
 def own(page):
     """The class of the page's first Python block that defines one, executed."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    block = next(b for b in re.findall(r"```python\n(.*?)```", text, re.S) if "(Degradation)" in b)
+    block = next(b for b in blocks(page) if "(Degradation)" in b)
     definition = block[block.index("class") :].split("\n\n\n")[0].rstrip()
     assert len(definition.splitlines()) <= 10, "ten lines, not more"
     names = {}
@@ -70,6 +76,20 @@ def test_its_phi_is_learned(kind):
     before = start.phi()
     algorithm_1(y, start, prior, s=0.01, eta=1e-4, generator=generator())
     assert any(not torch.equal(before[name], value) for name, value in start.phi().items())
+
+
+def test_what_the_photo_tells_is_said_in_guess():
+    """CONTRIBUTING's veil, with the bundled prior: learned, little of it is found; guessed, all."""
+    names, (first, second) = {}, [b for b in blocks("CONTRIBUTING.md") if "Haze" in b]
+    exec(first + second, names)
+    x = from_uint8(data.coffee()[164:228, 214:278])
+    y = names["Haze"](0.5, 0.01).simulate(x, generator()).detach()
+    prior = load_prior()
+    learned = restore(y, names["Haze"](sigma=0.01), prior, generator=generator())
+    guessed = restore(y, names["SeenHaze"](sigma=0.01), prior, generator=generator())
+    assert float(learned.phi["veil"]) < 0.2, "as the guide says"
+    assert abs(float(guessed.phi["veil"]) - 0.5) < 0.03
+    assert psnr(guessed.image, x) > psnr(learned.image, x) + 10
 
 
 def test_it_has_a_line_in_the_report(kind):
