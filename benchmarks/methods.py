@@ -127,8 +127,8 @@ def even_levels(prior, steps):
     return [float(prior.schedule.sigma_bar[t]) for t in times]
 
 
-def ours(y, F, prior, draw=False):
-    return restore(y, F, prior, draw=draw, generator=seeded()).image
+def ours(y, F, prior, strength=1.0, draw=False):
+    return restore(y, F, prior, strength=strength, draw=draw, generator=seeded()).image
 
 
 @torch.no_grad()
@@ -353,7 +353,7 @@ ANY = LINEAR | {"JPEG 10", "JPEG 30"}
 # name: function, tasks, names of the settings, the documented ones, four more to choose from. Slow
 # ones have 100 calls or more.
 FAST = {
-    "restore": (ours, ANY, (), (), ()),
+    "restore": (ours, ANY, ("strength",), (1.0,), ((0.5,), (2.0,), (3.0,), (5.0,))),
     "restore, one draw": (ours, ANY, ("draw",), (True,), ()),
     "one call": (one_call, ANY, ("sigma",), (3 / 255,), ()),
     "DPIR": (

@@ -147,6 +147,7 @@ def test_a_table_and_its_sentence_are_those_of_the_scores(page):
     assert (round(gap, 6), ahead) == (-1.1, 0)
     assert error == pytest.approx(statistics.stdev([1.0, 1.1, 1.2]) / 3**0.5)
     assert "**the simple tool wins**, by 1.1 ± 0.1 dB, better on 0 of 3" in page["verdict"](rows)
+    assert "The photo itself is bettered (restored, Φ known) on 3 of 3." in page["verdict"](rows)
 
 
 def test_where_a_simple_tool_wins_the_entry_says_so(page):

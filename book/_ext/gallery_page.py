@@ -105,7 +105,11 @@ def verdict(rows):
         count = f", better on {ahead} of {len(scores(rows, ours, 'psnr'))} photos"
         turned = other * gap < 0 and abs(gap) >= 2 * error
         sentences.append(f"{told}: {who}{count}{'; HaarPSI disagrees' if turned else ''}.")
-    return " ".join(sentences)
+    way = best_way(rows)
+    _, _, ahead = compared(rows, "photo", way)
+    of = len(scores(rows, way, "psnr"))
+    gained = f"The photo itself is bettered ({LABELS[way]}) on {ahead} of {of}."
+    return " ".join([*sentences, gained])
 
 
 def full_name(name):
