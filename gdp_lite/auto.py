@@ -99,6 +99,8 @@ def restore_photo(
     photo = read_photo(data, MAX_PIXELS, name=name_of(path))
     check_output(output, path, overwrite, photo)
     place = pick_device(device)
+    if isinstance(prior, str | Path):  # one that is not there is an error, needed or not
+        loaded(prior, place)
     told_mask = None if mask is None else read_mask(mask, photo)
     diagnosis = diagnose(photo.image, photo.iso, photo.coding)
     diagnosis = told(diagnosis, noise, blur, exposure, told_mask)

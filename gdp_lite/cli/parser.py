@@ -16,6 +16,7 @@ TASKS = {
     "inpaint": "replace what is white in --mask, and nothing else",
 }
 # As in `pairs.kinds`.
+PRIOR = "another diffusion model: a folder, a hub's name or OpenAI's file, see `priors`"
 PAIRS = {
     "blocks": "super-resolution: averages of --factor x --factor blocks, 4 or 8",
     "blur": "deblurring: an n x n Gaussian kernel, n = --size, std --width",
@@ -57,13 +58,15 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         "  python -m gdp_lite restore holiday/ -o better/\n"
         "  python -m gdp_lite restore old.jpg --mask scratches.png\n\n"
         "Width, height, orientation, EXIF and colour profile are kept. Restoring invents\n"
-        "plausible detail; it does not recover what was not recorded. A folder is gone on with\n"
-        "where it was stopped: what is there and whole is skipped, unless --overwrite.",
+        "plausible detail; it does not recover what was not recorded. Run the same\n"
+        "line again to go on with a folder that was stopped: finished pictures are skipped,\n"
+        "unless --overwrite.",
     )
     restore.add_argument(
         "photo",
         nargs="?",
-        help="JPEG, PNG, WebP, TIFF; - for standard input; or a folder of them",
+        help="JPEG, PNG, WebP, TIFF, AVIF, or HEIC (with pillow-heif installed); - for standard "
+        "input; or a folder of them",
     )
     restore.add_argument(
         "-o",
@@ -74,7 +77,9 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     restore.add_argument(
         "--only", type=_kinds, default=[], help=f"undo these alone: {', '.join(KINDS)}"
     )
-    restore.add_argument("--skip", type=_kinds, default=[], help="leave these as they are")
+    restore.add_argument(
+        "--skip", type=_kinds, default=[], help="leave these as they are: names as for --only"
+    )
     restore.add_argument("--task", choices=TASKS, help="do one task and nothing else")
     restore.add_argument(
         "--mask",
@@ -88,7 +93,9 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         "the prior; try 0.3 to 3 (default 1)",
     )
     restore.add_argument(
-        "--noise", type=_number(0, 255), help="noise level, of 255 (default: estimated)"
+        "--noise",
+        type=_number(0, 255),
+        help="strength of the noise, of 255: 2 is faint, 10 strong (default: estimated)",
     )
     restore.add_argument(
         "--blur",
@@ -97,10 +104,15 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         "photo has gives halos)",
     )
     restore.add_argument(
-        "--exposure", type=_number(-5, 5), help="stops to brighten by (default: estimated)"
+        "--exposure",
+        type=_number(-5, 5),
+        help="how much brighter, in stops: 1 is twice the light, -1 half (default: estimated)",
     )
     restore.add_argument(
-        "--factor", type=int, choices=(2, 4, 8), help="superres: block (default 2)"
+        "--factor",
+        type=int,
+        choices=(2, 4, 8),
+        help="with --task superres: side of the blocks, in pixels (default 2)",
     )
     restore.add_argument(
         "--steps",
@@ -112,14 +124,12 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         "--seed",
         type=_whole(0, 2**63 - 1),
         default=0,
-        help="same seed, same picture; denoise needs none, it draws nothing (default 0)",
+        help="same seed, same picture (default 0)",
     )
     restore.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
     )
-    restore.add_argument(
-        "--prior", help="another DDPM: folder, hub id, OpenAI's file, see `priors`"
-    )
+    restore.add_argument("--prior", help=PRIOR)
     restore.add_argument("--overwrite", action="store_true", help="replace an existing file")
     restore.add_argument("--strip", action="store_true", help="leave out where it was taken")
     restore.add_argument(
@@ -141,7 +151,7 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     restore.set_defaults(run=_run("run_restore"))
 
     diagnose = commands.add_parser("diagnose", help="say what is wrong with a photo")
-    diagnose.add_argument("photo", help="JPEG, PNG, WebP, TIFF; - for standard input")
+    diagnose.add_argument("photo", help="JPEG, PNG, WebP, TIFF, AVIF or HEIC; - for standard input")
     diagnose.add_argument("--json", action="store_true", help="as numbers, for other programs")
     diagnose.add_argument(
         "--mask", help="write this PNG, white where text or a stamp may lie, for restore --mask"
@@ -163,7 +173,7 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     serve.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
     )
-    serve.add_argument("--prior", help="another DDPM: folder, hub id, OpenAI's file, see `priors`")
+    serve.add_argument("--prior", help=PRIOR)
     serve.set_defaults(run=_run("run_serve", "serve"))
 
     _add_priors(commands)
