@@ -236,7 +236,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(folder, monkeypatch):
     [
         (
             {"only": ["blur"]},
-            "unknown kind 'blur'; there are light, colour, softness, noise, missing, overlay, jpeg",
+            "unknown kind 'blur'; there are light, colour, grey, softness, noise, missing, overlay",
         ),
         ({"skip": ["x"]}, "unknown kind 'x'"),
         ({"device": "cuda:99"}, "'cuda:99' is not available here"),
@@ -624,7 +624,7 @@ def test_diagnose_prints_and_writes_nothing(folder, capsys):
     [
         (
             "photo.jpg --only blur",
-            "--only: knows light, colour, softness, noise, missing, overlay, jpeg, not 'blur'",
+            "--only: knows light, colour, grey, softness, noise, missing, overlay, jpeg, not",
         ),
         ("photo.jpg --exposure 9", "--exposure: must be a number from -5 to 5"),
         ("photo.jpg --mask m.png", "m.png does not exist"),
