@@ -14,6 +14,7 @@ from PIL import Image
 from skimage import data
 
 from gdp_lite.book.masks import text_mask
+from gdp_lite.book.strokes import strokes
 from gdp_lite.degradations import (
     JPEG,
     BicubicDownsampling,
@@ -38,6 +39,7 @@ from gdp_lite.degradations import (
     Occlusion,
     PoissonGaussianNoise,
     SmoothExposure,
+    Strokes,
     ToneMap,
     assign,
     motion_kernel,
@@ -74,6 +76,7 @@ def kinds():
         Occlusion(letters, (1.0, 1.0, 1.0)),
         overlay,
         ChannelMean(),
+        Strokes(strokes(COLUMNS, 1)[:ROWS]),
         ColourCast((1.25, 1.0, 0.75)),
         ColourMatrix((1.1, 1.0, 0.9), 0.18),
         Exposure(0.45, 0.1),
@@ -87,7 +90,7 @@ def kinds():
         Compose(GaussianBlur(9, 2.0), ColourCast((1.2, 1.0, 0.8)), GaussianNoise(0.06)),
     ]
     names = [type(one).__name__ for one in every]
-    names[18] = "Clip"  # of a picture made too bright: otherwise there is nothing to see
+    names[19] = "Clip"  # of a picture made too bright: otherwise there is nothing to see
     return dict(zip(names, every, strict=True))
 
 
@@ -112,6 +115,9 @@ def main():
     save("scene", x)
     for name, degradation in kinds().items():
         y = degradation.simulate(x, torch.Generator().manual_seed(1))
+        if name == "Strokes":  # two photos: the second is painted over the first
+            above, below = y.chunk(2, -2)
+            y = torch.where(degradation.strokes == 1, below, above)
         save(name, enlarged(y.detach()))
         print(name)
 

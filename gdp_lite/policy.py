@@ -47,9 +47,6 @@ POLICY = {
     # A coarse JPEG as a photo's last fault: 0.2 dB less than the general row on sharp scenes, for
     # 5 calls instead of 8 (benchmarks/jpeg_marks.py).
     "jpeg": Policy(5, 0.1, 0.25),
-    # Colours that strokes tell are spread by their neighbours first: these calls are as good as the
-    # general row's eight (benchmarks/strokes.py --constants).
-    "grey": Policy(5, 0.1, 0.0),
     "missing": Policy(20, 0.25, 0.0, several=(20, 0.25)),
 }
 # What benchmarks/sampler_constants.py measures on photos of train/val:

@@ -19,7 +19,6 @@ from gdp_lite.degradations.strokes import grey
 from gdp_lite.estimators import Estimate
 from gdp_lite.findings import Finding
 from gdp_lite.image import LUMA
-from gdp_lite.policy import POLICY
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore
 
@@ -127,15 +126,11 @@ def coloured(
     small = functional.adaptive_avg_pool2d(luma, (height, width)).expand(-1, 3, -1, -1)
     colour = hints.colours - grey(hints.colours, LUMA)
     told = hints.strokes * (small + colour * room(small.clamp(ROOM, 1 - ROOM), colour))
-    row = POLICY["grey"]
     found = restore(
         torch.cat([small, told], -2),
         Strokes(hints.strokes, NOISE, LUMA),
         prior,
-        row.steps,
-        strength,
-        start_sigma=row.start_sigma,
-        zeta=row.zeta,
+        strength=strength,
         generator=Generator().manual_seed(seed),
     ).image.to(y)
     return joined(luma, found)
