@@ -559,7 +559,15 @@ def test_the_options_reach_restore_photo(folder, monkeypatch):
     assert main(line.split()) == 0
     assert seen == {
         **{"path": "photo.jpg", "output": None, "only": ["light", "noise"], "skip": ["colour"]},
-        **{"noise": 3, "blur": 0.8, "exposure": -1, "strength": 2, "seed": 5, "device": "cpu"},
+        **{
+            "strokes": None,
+            "noise": 3,
+            "blur": 0.8,
+            "exposure": -1,
+            "strength": 2,
+            "seed": 5,
+            "device": "cpu",
+        },
         **{"mask": None, "prior": "x", "overwrite": True, "strip": True},
     }
     assert json.loads(Path("r.json").read_text())["photo"] == "photo.jpg"
