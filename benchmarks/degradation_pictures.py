@@ -14,6 +14,7 @@ from PIL import Image
 from skimage import data
 
 from gdp_lite.book.masks import text_mask
+from gdp_lite.book.strokes import strokes
 from gdp_lite.degradations import (
     JPEG,
     BicubicDownsampling,
@@ -38,6 +39,7 @@ from gdp_lite.degradations import (
     Occlusion,
     PoissonGaussianNoise,
     SmoothExposure,
+    Strokes,
     ToneMap,
     assign,
     motion_kernel,
@@ -74,6 +76,7 @@ def kinds():
         Occlusion(letters, (1.0, 1.0, 1.0)),
         overlay,
         ChannelMean(),
+        Strokes(strokes(COLUMNS, 1)[:ROWS]),
         ColourCast((1.25, 1.0, 0.75)),
         ColourMatrix((1.1, 1.0, 0.9), 0.18),
         Exposure(0.45, 0.1),
@@ -113,6 +116,9 @@ def main():
     save("scene", x)
     for name, degradation in kinds().items():
         y = degradation.simulate(x, torch.Generator().manual_seed(1))
+        if name == "Strokes":  # two photos: the second is painted over the first
+            above, below = y.chunk(2, -2)
+            y = torch.where(degradation.strokes == 1, below, above)
         save(name, enlarged(y.detach()))
         print(name)
 

@@ -47,8 +47,9 @@ from gdp_lite.book.gallery import (
 )
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import FOLDER
-from gdp_lite.book.strokes import Strokes, spread, strokes
+from gdp_lite.book.strokes import strokes
 from gdp_lite.degradations import Compose, GaussianNoise, Occlusion
+from gdp_lite.degradations.strokes import Strokes, spread
 from gdp_lite.denoise import denoise
 from gdp_lite.diagnosis import diagnose
 from gdp_lite.estimators import (

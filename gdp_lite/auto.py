@@ -12,7 +12,7 @@ from gdp_lite.diagnosis import Diagnosis, diagnose, known_kinds, told
 from gdp_lite.files.encoding import kind_for
 from gdp_lite.files.reading import bytes_of, name_of
 from gdp_lite.files.saving import encode_photo
-from gdp_lite.photos import Photo, check_output, read_mask, read_photo, save_bytes
+from gdp_lite.photos import Photo, check_output, read_mask, read_photo, read_strokes, save_bytes
 from gdp_lite.prior import Denoiser, Prior, load_prior
 from gdp_lite.report import SETTINGS, Report, checksum_of, findings_of, read_report, versions
 from gdp_lite.restoring import needs_prior, restore_image
@@ -40,6 +40,7 @@ def restore_photo(
     blur: float | None = None,
     exposure: float | None = None,
     mask: str | Path | None = None,
+    strokes: str | Path | None = None,
     strength: float = 1.0,
     seed: int = 0,
     overwrite: bool = False,
@@ -62,6 +63,8 @@ def restore_photo(
     only, skip : kinds (`diagnosis.KINDS`) to undo whether they are seen or not, and not to.
     noise, blur, exposure : what to assume instead of what is found, of 255, in pixels, in stops.
     mask : a picture, white where parts are missing, see `read_mask`: they are invented.
+    strokes : a copy of a photo without colour, with strokes of some, see `read_strokes`: they are
+        carried to the rest.
     strength : trust in the photo, see `restore`.
     seed : same seed, same picture.
     overwrite : whether an existing file may be replaced.
@@ -102,8 +105,10 @@ def restore_photo(
     if isinstance(prior, str | Path):  # one that is not there is an error, needed or not
         loaded(prior, place)
     told_mask = None if mask is None else read_mask(mask, photo)
+    painted = None if strokes is None else (read_strokes(strokes, photo), photo.image)
     diagnosis = diagnose(photo.image, photo.iso, photo.coding)
-    diagnosis = told(diagnosis, noise, blur, exposure, told_mask)
+    diagnosis = told(diagnosis, noise, blur, exposure, told_mask, painted)
+    del painted  # as large as the photo
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
@@ -116,13 +121,14 @@ def restore_photo(
     x, change = undone(photo, diagnosis, kinds, network, strength, seed, progress, name_of(path))
     check_output(output, path, overwrite, photo)  # it took minutes: look again
     removed = change > 0 and ("missing" in kinds or "overlay" in kinds)
-    answer, became, notes = answered(output, x, photo, data, strip, change, removed)
+    colour = change > 0 and "grey" in kinds
+    answer, became, notes = answered(output, x, photo, data, strip, change, removed, colour)
     save_bytes(output, answer)
     for line in (became, *photo.notes, *notes):
         say(line)
     named = prior if isinstance(prior, str | Path | None) else type(prior).__name__
-    drawn = None if mask is None else str(mask)
-    asked = (noise, blur, exposure, drawn, strength, seed, strip, named and str(named), place)
+    drawn = [None if file is None else str(file) for file in (mask, strokes)]
+    asked = (noise, blur, exposure, *drawn, strength, seed, strip, named and str(named), place)
     return Report(
         photo=str(path),
         output=str(output),
@@ -226,16 +232,17 @@ def answered(
     strip: bool,
     change: float,
     removed: bool,
+    colour: bool = False,
 ) -> tuple[bytes, str, list[str]]:
     """The bytes of the result's file, what became of it, and what of its metadata was lost.
 
     data : the photo's file, which is the answer where nothing changed.
-    removed : see `write_photo`.
+    removed, colour : see `write_photo`.
     """
     name = "standard output" if str(output) == "-" else output
     if not change and not strip and kind_for(output, photo) == photo.origin.kind:
         return data, f"nothing is wrong that a person would see: {name} is a copy, bit for bit", []
-    answer, notes = encode_photo(output, x, photo, strip=strip, removed=removed)
+    answer, notes = encode_photo(output, x, photo, strip=strip, removed=removed, colour=colour)
     if change:
         return answer, f"{name}: changed by {change:.1f} of 255 (root mean square)", notes
     return answer, f"nothing is wrong that a person would see: {name} is the same picture", notes

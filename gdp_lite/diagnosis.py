@@ -44,6 +44,7 @@ from gdp_lite.findings import (
 )
 from gdp_lite.image import check_photo
 from gdp_lite.kinds.covered import of_mask, of_overlay
+from gdp_lite.kinds.grey import of_strokes
 from gdp_lite.kinds.jpeg import degradation_of, of_coding
 
 __all__ = ["KINDS", "SEEN", "Diagnosis", "Finding", "diagnose", "told"]
@@ -97,6 +98,8 @@ class Diagnosis:
             stages.append(ToneMap.held(detail["light"].tone))
         if "colour" in detail:
             stages.append(LinearLight(ColourCast(detail["colour"].tolist())))
+        if "grey" in detail:  # before the lens, which treats all channels alike
+            stages.append(detail["grey"].degradation())
         blur = softness_degradation(detail["softness"], sigma) if "softness" in detail else None
         late = [detail[kind].degradation() for kind in ("missing", "overlay") if kind in detail]
         if detail.get("jpeg") is not None:
@@ -180,6 +183,7 @@ def told(
     blur: float | None = None,
     exposure: float | None = None,
     mask: Tensor | None = None,
+    strokes: tuple[Tensor, Tensor] | None = None,
 ) -> Diagnosis:
     """The diagnosis with what a person knows better.
 
@@ -189,6 +193,7 @@ def told(
     blur : width of a Gaussian, pixels.
     exposure : stops to brighten by.
     mask : (H, W), 1 where the photo is to be kept, 0 where it is missing.
+    strokes : of `read_strokes`, (1, 4, H, W), and the photo.
 
     Returns
     -------
@@ -225,4 +230,6 @@ def told(
         findings["light"] = Finding("light", stops, "stops", seen, line, light)
     if mask is not None:
         findings["missing"] = of_mask(mask)
+    if strokes is not None:
+        findings["grey"] = of_strokes(*strokes)
     return Diagnosis({kind: findings[kind] for kind in KINDS if kind in findings})

@@ -16,9 +16,9 @@ from gdp_lite.estimators import Estimate, Light, NoiseSpectrum, Softness, cast_p
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import srgb_to_linear
 
-# In capture order. Those after the noise have modules of their own in `gdp_lite.kinds`; parts are
-# missing where a person's mask says so.
-KINDS = ("light", "colour", "softness", "noise", "missing", "overlay", "jpeg")
+# In capture order. Grey and those after the noise have modules of their own in `gdp_lite.kinds`; a
+# photo's colours are lost where a person's strokes tell some, parts missing where a mask says so.
+KINDS = ("light", "colour", "grey", "softness", "noise", "missing", "overlay", "jpeg")
 SEEN = 0.5  # from this probability on a finding is acted upon
 # Softness is told, and undone when a person asks: `estimate_softness` is never as sure as this. On
 # captures that it calls soft, deblurring was nearer to the sharp picture in 2 of 5 only
@@ -90,7 +90,7 @@ def of_colour(photo: Tensor, noise: float) -> Finding:
     """A cast, of the photo made small, where its noise is less; detail: its gains, (3,)."""
     little = small(photo)
     if is_grey(little, NEARLY):  # no colour, no cast: what the prior alone would say tints it
-        line = "black and white: no colour in which a cast could be seen"
+        line = "black and white; restore --strokes COPY takes colours painted on a copy of it"
         return Finding("colour", Estimate(0.0, math.inf), "log gain", 0.0, line, torch.ones(3))
     sigma = noise * little.shape[-1] / photo.shape[-1]
     gains = cast_posterior(srgb_to_linear(little), linear=True, sigma=sigma)

@@ -9,6 +9,7 @@ from gdp_lite.files.masks import read_mask
 from gdp_lite.files.photo import Origin, Photo, PhotoError
 from gdp_lite.files.reading import read_photo
 from gdp_lite.files.saving import check_output, copy_photo, save_bytes, write_photo
+from gdp_lite.files.strokes import read_strokes
 
 __all__ = [
     "Origin",
@@ -18,6 +19,7 @@ __all__ = [
     "copy_photo",
     "read_mask",
     "read_photo",
+    "read_strokes",
     "save_bytes",
     "write_photo",
 ]

@@ -18,10 +18,11 @@ from gdp_lite.colour import keep_colour
 from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, known_kinds, told
 from gdp_lite.image import to_uint8
 from gdp_lite.kinds.covered import uncovered
+from gdp_lite.kinds.grey import coloured
 from gdp_lite.kinds.jpeg import decoded, whole_blocks
-from gdp_lite.photos import check_output, read_mask, read_photo, save_bytes
+from gdp_lite.photos import check_output, read_mask, read_photo, read_strokes, save_bytes
 from gdp_lite.prior import Denoiser
-from gdp_lite.restoring import OVERLAP, TILE, cleaned, needs_prior, passes, relit
+from gdp_lite.restoring import OVERLAP, TILE, cleaned, hints_of, needs_prior, passes, relit
 from gdp_lite.tasks import pick_device
 from gdp_lite.tiling import fitted_tiles
 
@@ -58,6 +59,7 @@ def preview_photo(
     blur: float | None = None,
     exposure: float | None = None,
     mask: str | Path | None = None,
+    strokes: str | Path | None = None,
     strength: float = 1.0,
     seed: int = 0,
     overwrite: bool = False,
@@ -90,11 +92,12 @@ def preview_photo(
     place = pick_device(device)
     y = photo.image
     told_mask = None if mask is None else read_mask(mask, photo)
+    painted = None if strokes is None else (read_strokes(strokes, photo), y)
     with ThreadPoolExecutor(1) as beside:  # loading takes one core some seconds, and so does this
         asked = set(KINDS if only is None else only) - set(skip)
         loading = beside.submit(loaded, prior, place) if asked - {"light", "colour"} else None
         diagnosis = diagnose(y, photo.iso, photo.coding)
-        diagnosis = told(diagnosis, noise, blur, exposure, told_mask)
+        diagnosis = told(diagnosis, noise, blur, exposure, told_mask, painted)
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
@@ -147,11 +150,18 @@ def looked_at(
     if prior is not None and needs_prior(diagnosis, kinds):
         began = time.monotonic()
         made = _restored(y, list(dict.fromkeys(places)), diagnosis, prior, kinds, strength, seed)
-        after = [made[corner] for corner in places]  # in a small photo some are the same
         seen = sum(part.shape[-2] * part.shape[-1] for part in made.values())
         tiles = fitted_tiles(y.shape[-2], y.shape[-1], TILE, OVERLAP)
         whole = sum(weight.numel() for _, weight in tiles)
         seconds += (time.monotonic() - began) / seen * whole
+        if (hints := hints_of(diagnosis, kinds)) is not None:  # of the whole, and once
+            began, x = time.monotonic(), z.clone()
+            for (top, left), part in made.items():
+                x[..., top : top + SIDE, left : left + SIDE] = part
+            x = coloured(x, hints, prior, strength, seed)
+            made = {corner: cut(x, corner) for corner in made}
+            seconds += time.monotonic() - began
+        after = [made[corner] for corner in places]  # in a small photo some are the same
     return Look(places, before, after, seconds)
 
 

@@ -14,7 +14,10 @@ from gdp_lite.diagnosis import Diagnosis
 from gdp_lite.priors.known import BUNDLED, place_of
 
 WEIGHTS = (".safetensors", ".bin", ".json")  # what `load_prior` reads of a folder
-SETTINGS = (*("noise", "blur", "exposure", "mask", "strength", "seed", "strip", "prior", "device"),)
+SETTINGS = (
+    *("noise", "blur", "exposure", "mask", "strokes", "strength", "seed", "strip"),
+    *("prior", "device"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class Report:
     done : the kinds that were undone; none where the file was copied bit for bit.
     change : root mean square of what changed, of 255.
     notes : one line about everything of the file that could not be kept.
-    settings : noise, blur, exposure, mask (its file), strength, seed, strip, prior, device, and
-        kinds, which were to be undone: with them `restore_photo` repeats it.
+    settings : noise, blur, exposure, mask and strokes (their files), strength, seed, strip, prior,
+        device, and kinds, which were to be undone: with them `restore_photo` repeats it.
     versions : of the package, the prior (a checksum of its weights), torch, Python and the machine,
         on which it is the same bit for bit.
     seconds : of the whole.
@@ -80,11 +83,12 @@ def read_report(path: str | Path) -> Report:
     try:
         told = json.loads(Path(path).read_bytes())
         report = Report(**told)
+        report.settings.setdefault("strokes", None)  # there were none in older reports
         if {*SETTINGS, "kinds"} - set(report.settings):
             raise ValueError("settings are missing")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no report of `restore`") from error
     return report
 

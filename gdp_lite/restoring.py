@@ -1,4 +1,4 @@
-"""One photo from its findings to its restoration: the file's marks, light, noise, what is covered.
+"""One photo from its findings to its restoration: the file's marks, light, noise, holes, colours.
 
 What `restore` does with one F_Phi on one picture is done here on a photo of any size, with memory
 for a few copies of it and calls of the network only where they pay. Light and colour are invertible
@@ -22,6 +22,7 @@ from gdp_lite.estimators import NoiseSpectrum
 from gdp_lite.estimators.coding import Coding
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
 from gdp_lite.kinds.covered import uncovered
+from gdp_lite.kinds.grey import Hints, coloured
 from gdp_lite.kinds.jpeg import decoded
 from gdp_lite.overshoot import limit_overshoot
 from gdp_lite.policy import POLICY
@@ -102,13 +103,22 @@ def restore_image(
         x, done = keep_colour(x, z.clamp_(0, 1) if lit else z), done + 1
     elif lit:
         x = z.clamp_(0, 1)
-    return x if mask is None else uncovered(x, mask, prior, TILE, OVERLAP, *how)
+    if mask is not None:
+        x = uncovered(x, mask, prior, TILE, OVERLAP, *how)
+    hints = hints_of(diagnosis, kinds)
+    return x if hints is None else coloured(x, hints, prior, strength, seed)
 
 
 def needs_prior(diagnosis: Diagnosis, kinds: list[str]) -> bool:
     """Whether a network is called to undo these kinds."""
     coded, clean, mask = passes(diagnosis, kinds)
-    return coded is not None or clean or mask is not None
+    return coded is not None or clean or mask is not None or bool(hints_of(diagnosis, kinds))
+
+
+def hints_of(diagnosis: Diagnosis, kinds: list[str]) -> Hints | None:
+    """The strokes from which a photo's colours are found, once all else is; None for no such."""
+    found = diagnosis.findings.get("grey")
+    return found.detail if found is not None and "grey" in kinds else None
 
 
 def passes(diagnosis: Diagnosis, kinds: list[str]) -> tuple[Coding | None, bool, Tensor | None]:

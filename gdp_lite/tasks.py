@@ -14,6 +14,7 @@ from gdp_lite.degradations import (
     Inpainting,
 )
 from gdp_lite.estimators import estimate_blur_width, estimate_flat_noise, estimate_noise
+from gdp_lite.estimators.blur import sharpest_width
 
 # What JPEG, and a phone's own noise reduction and sharpening, leave behind: errors too coarse for
 # the noise estimate to see. Chosen by eye on phone photos: with 2/255 blotches stay. Deblurring
@@ -48,7 +49,8 @@ def degradation_for(
 
     task: a key of `gdp_lite.cli.TASKS`. image: (1, 3, H, W), display range. noise: standard
     deviation in display range, blur: width in pixels; None to estimate them. lossy: whether the
-    file was a JPEG or the like. A photo that is sharp already is assumed to be only noisy.
+    file was a JPEG or the like. A photo that is sharp already, or has a part that is, is assumed
+    to be only noisy.
     Raises ValueError for a mask that is missing or not asked for, and for superres on a photo
     that has detail inside its blocks, which would be lost.
     """
@@ -66,7 +68,7 @@ def degradation_for(
         return GaussianNoise(sigma, coded=lossy)
     if task == "deblur":
         if blur is None:
-            blur = _width(image, lossy)
+            blur = _width(image, lossy, noise or 0.0)
             if blur < SHARP:
                 return degradation_for("denoise", image, noise, lossy=lossy)
         return GaussianBlur(2 * math.ceil(3 * blur) + 1, blur, sigma)
@@ -107,11 +109,16 @@ def detail_in_blocks(image: Tensor, factor: int) -> float:
     return most
 
 
-def _width(image: Tensor, lossy: bool) -> float:
-    """The blur of the photo in pixels; 0 for one that is too small to tell."""
+def _width(image: Tensor, lossy: bool, noise: float) -> float:
+    """The blur of the photo in pixels, of its sharpest part; 0 for one too small to tell.
+
+    What is sharp already would get halos (benchmarks/sharp_parts.py).
+    """
     if min(image.shape[-2:]) < 16:
         return 0.0
-    return estimate_blur_width(image, estimate_noise(image, coded=lossy))
+    sigma = estimate_noise(image, coded=lossy)
+    part = sharpest_width(image, math.hypot(max(sigma, noise), CODING_NOISE))
+    return min(estimate_blur_width(image, sigma), part)
 
 
 def pick_device(name: str) -> str:

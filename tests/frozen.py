@@ -90,6 +90,7 @@ CASES = {
     "occlusion": (lambda d: d.Occlusion(mask(), (1.0, 0.5, 0.0), sigma=0.02), {}),
     "blind-occlusion": (lambda d: d.BlindOcclusion((SIZE, SIZE), sigma=0.02), {}),
     "decolorize": (lambda d: d.ChannelMean(0.02), {}),
+    "strokes": (lambda d: d.Strokes(1 - mask(), 0.02), {}),
     "cast": (lambda d: d.ColourCast((1.2, 1.0, 0.8), sigma=0.02), {}),
     "cast-samples": (lambda d: d.ColourCast((1.2, 1.0, 0.8), sigma=0.02), {"samples": 2}),
     "matrix": (lambda d: d.ColourMatrix((1.2, 1.0, 0.8), 0.05, sigma=0.02), {}),

@@ -236,7 +236,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(folder, monkeypatch):
     [
         (
             {"only": ["blur"]},
-            "unknown kind 'blur'; there are light, colour, softness, noise, missing, overlay, jpeg",
+            "unknown kind 'blur'; there are light, colour, grey, softness, noise, missing, overlay",
         ),
         ({"skip": ["x"]}, "unknown kind 'x'"),
         ({"device": "cuda:99"}, "'cuda:99' is not available here"),
@@ -559,7 +559,15 @@ def test_the_options_reach_restore_photo(folder, monkeypatch):
     assert main(line.split()) == 0
     assert seen == {
         **{"path": "photo.jpg", "output": None, "only": ["light", "noise"], "skip": ["colour"]},
-        **{"noise": 3, "blur": 0.8, "exposure": -1, "strength": 2, "seed": 5, "device": "cpu"},
+        **{
+            "strokes": None,
+            "noise": 3,
+            "blur": 0.8,
+            "exposure": -1,
+            "strength": 2,
+            "seed": 5,
+            "device": "cpu",
+        },
         **{"mask": None, "prior": "x", "overwrite": True, "strip": True},
     }
     assert json.loads(Path("r.json").read_text())["photo"] == "photo.jpg"
@@ -624,7 +632,7 @@ def test_diagnose_prints_and_writes_nothing(folder, capsys):
     [
         (
             "photo.jpg --only blur",
-            "--only: knows light, colour, softness, noise, missing, overlay, jpeg, not 'blur'",
+            "--only: knows light, colour, grey, softness, noise, missing, overlay, jpeg, not",
         ),
         ("photo.jpg --exposure 9", "--exposure: must be a number from -5 to 5"),
         ("photo.jpg --mask m.png", "m.png does not exist"),

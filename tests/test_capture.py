@@ -1,5 +1,7 @@
 """The simulated capture, the metric, the noise estimate, the tasks, the exercises' checks."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,8 @@ from gdp_lite.book.metrics import psnr
 from gdp_lite.book.plotting import show
 from gdp_lite.book.results import load_results
 from gdp_lite.degradations import BlockAverageSameSize, GaussianBlur
-from gdp_lite.estimators import estimate_noise
+from gdp_lite.estimators import estimate_blur_width, estimate_noise
+from gdp_lite.estimators.blur import sharpest_width
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.sampler import restore
 from gdp_lite.tasks import degradation_for, pick_device
@@ -116,6 +119,25 @@ def test_tasks_assume_what_they_say(photo):
             degradation_for(task, photo, mask=given)
     with pytest.raises(ValueError, match="unknown task"):
         degradation_for("sharpen", photo)
+
+
+def test_a_soft_photo_with_a_sharp_part_is_not_deblurred():
+    """One width for all of it would let the part pass, and draw halos there."""
+    x = from_uint8(data.astronaut())
+    soft = GaussianBlur(13, 1.0)(x)
+    assert degradation_for("deblur", soft).width == pytest.approx(1.0, rel=0.15)
+    there = (..., slice(170, 218), slice(256, 304))
+    soft[there] = x[there]
+    assert estimate_blur_width(soft, estimate_noise(soft)) > 0.7, "all of it looks soft"
+    assert degradation_for("deblur", soft).noise_only
+    assert degradation_for("deblur", soft, blur=1.0).width == 1.0, "a person insists"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (70, 33)])
+def test_the_sharpest_part_of_anything(size):
+    for y in (torch.rand(1, 3, *size), torch.zeros(1, 3, *size), torch.ones(1, 3, *size)):
+        assert 0 <= sharpest_width(y, 0.01) <= math.inf
+    assert sharpest_width(torch.zeros(1, 3, *size), 0.0) == math.inf
 
 
 def test_devices():

@@ -12,8 +12,9 @@ from PIL import Image
 
 from gdp_lite.book.gallery import ENTRIES, PHOTOS, THUMBNAILS, credit, median_and_worst, rows_of
 from gdp_lite.book.results import load_results
-from gdp_lite.book.strokes import Strokes, spread, strokes
+from gdp_lite.book.strokes import strokes
 from gdp_lite.degradations.solvers import prox_of_linear
+from gdp_lite.degradations.strokes import Strokes, spread
 from gdp_lite.schedule import linear_schedule
 
 ROOT = Path(__file__).parents[1]

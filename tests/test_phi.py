@@ -29,6 +29,7 @@ from gdp_lite.degradations import (
     Occlusion,
     PoissonGaussianNoise,
     SmoothExposure,
+    Strokes,
     assign,
     motion_kernel,
 )
@@ -45,6 +46,7 @@ EVERY = {
     "gamma": lambda: Gamma(2.0, sigma=0.02),
     "contrast": lambda: Contrast(0.5, sigma=0.02),
     "grey": lambda: ChannelMean(0.02),
+    "strokes": lambda: Strokes((photo(*SIZE)[0, 0] > 0.6).float(), 0.02),
     "cast": lambda: ColourCast((1.2, 1.0, 0.8), 0.02),
     "matrix": lambda: LinearLight(ColourMatrix((1.2, 1.0, 0.8), 0.05), 0.02),
     "overlay": lambda: Occlusion(box_mask(*SIZE, 5, 5, 9, 20), torch.tensor([1.0, 0.9, 0.2]), 0.02),

@@ -13,8 +13,11 @@ from gdp_lite.cli.task import restore_task
 
 # What belongs to one way of restoring alone: to --task, to restoring without it.
 OF_TASKS = ("steps", "factor")
-OF_AUTO = ("only", "skip", "exposure", "preview", "report", "again")
-OF_PHOTOS = ("only", "skip", "noise", "blur", "exposure", "mask", "strip", "prior", "preview")
+OF_AUTO = ("only", "skip", "exposure", "strokes", "preview", "report", "again")
+OF_PHOTOS = (
+    *("only", "skip", "noise", "blur", "exposure", "mask", "strokes", "strip"),
+    *("prior", "preview"),
+)
 
 
 def run_diagnose(args: argparse.Namespace) -> int:
@@ -94,6 +97,8 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError(f"{wrong[0]} is in the report already: --from repeats it as it was")
     if args.task is None and args.mask is None and "missing" in args.only:
         raise ValueError("--only missing needs --mask: a picture, white where parts are missing")
+    if args.task is None and args.strokes is None and "grey" in args.only:
+        raise ValueError("--only grey needs --strokes: a copy of the photo with strokes of colour")
     if args.task is not None and args.output is None:
         raise ValueError("--task needs -o: the file to write")
     if args.task is not None and args.blur is not None and args.blur < 0.1:
@@ -107,8 +112,8 @@ def check(args: argparse.Namespace) -> None:
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `restore_photo`."""
-    names = ["skip", "noise", "blur", "exposure", "mask", "strength", "seed", "strip", "prior"]
-    names.append("device")
+    names = ["skip", "noise", "blur", "exposure", "mask", "strokes", "strength", "seed", "strip"]
+    names += ["prior", "device"]
     return {"only": args.only or None, **{name: getattr(args, name) for name in names}}
 
 
@@ -132,8 +137,9 @@ def _folder(args: argparse.Namespace) -> int:
 
     if args.output is None or args.output == "-":
         raise ValueError(f"{args.photo} is a folder: -o says the folder to write to")
-    if args.mask is not None:
-        raise ValueError(f"{args.photo} is a folder: --mask is for a single photo")
+    for name in ("mask", "strokes"):
+        if getattr(args, name) is not None:
+            raise ValueError(f"{args.photo} is a folder: --{name} is for a single photo")
     quiet = args.quiet
     rows = restore_folder(
         args.photo,

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 # As in `diagnosis`, which is slow to import.
-KINDS = ("light", "colour", "softness", "noise", "missing", "overlay", "jpeg")
+KINDS = ("light", "colour", "grey", "softness", "noise", "missing", "overlay", "jpeg")
 TASKS = {
     "denoise": "remove sensor noise; its level is estimated unless --noise is given",
     "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",
@@ -56,7 +56,8 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
         "  python -m gdp_lite restore night.jpg --preview\n"
         "  python -m gdp_lite restore night.jpg -o clean.jpg --skip light\n"
         "  python -m gdp_lite restore holiday/ -o better/\n"
-        "  python -m gdp_lite restore old.jpg --mask scratches.png\n\n"
+        "  python -m gdp_lite restore old.jpg --mask scratches.png\n"
+        "  python -m gdp_lite restore old.jpg --strokes painted.png\n\n"
         "Width, height, orientation, EXIF and colour profile are kept. Restoring invents\n"
         "plausible detail; it does not recover what was not recorded. Run the same\n"
         "line again to go on with a folder that was stopped: finished pictures are skipped,\n"
@@ -84,6 +85,11 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
     restore.add_argument(
         "--mask",
         help="picture of the photo's size, white where parts are missing: they are invented",
+    )
+    restore.add_argument(
+        "--strokes",
+        help="copy of a black-and-white photo on which some strokes of colour are painted: they "
+        "are carried to the rest",
     )
     restore.add_argument(
         "--strength",

@@ -1,8 +1,8 @@
 """Degradations F_Phi, Eq. (1) and Table 1: one class for each way in which a photo goes wrong.
 
-`base` says what a degradation is; `noise`, `blur`, `resolution`, `occlusion`, `colour`, `light`,
-`tone` and `jpeg` hold the kinds, `compose` puts them in a row; `phi` keeps learnable parameters in
-their ranges, `solvers` undo any map one step at a time.
+`base` says what a degradation is; `noise`, `blur`, `resolution`, `occlusion`, `colour`, `strokes`,
+`light`, `tone` and `jpeg` hold the kinds, `compose` puts them in a row; `phi` keeps learnable
+parameters in their ranges, `solvers` undo any map one step at a time.
 """
 
 from gdp_lite.degradations.base import Degradation
@@ -41,6 +41,7 @@ from gdp_lite.degradations.resolution import (
     BlockAverageSameSize,
 )
 from gdp_lite.degradations.softness import softness_degradation
+from gdp_lite.degradations.strokes import Strokes
 from gdp_lite.degradations.tone import ToneMap
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "Occlusion",
     "PoissonGaussianNoise",
     "SmoothExposure",
+    "Strokes",
     "ToneMap",
     "assign",
     "defocus_kernel",

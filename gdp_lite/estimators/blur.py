@@ -1,16 +1,26 @@
 """How wide the blur of a photo is, by the fall of its spectrum."""
 
 import math
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gdp_lite.estimators.estimate import Estimate
+from gdp_lite.image import LUMA
 
 # Mean over the 1,380 training photos: the fall of a photo's spectrum, its spread from photo to
 # photo, and the width of the blur that lens, demosaicking and scaling leave in a sharp one. By
 # another fit, least squares of the logarithm, benchmarks/package_constants.py has 2.1, 0.53, 0.36.
 FALL, FALL_SPREAD, OWN_WIDTH = 2.3, 0.45, 0.33
+FOURTH = (1 / 16, -4 / 16, 6 / 16, -4 / 16, 1 / 16)  # differences: the finest detail along an axis
+OF_WHITE = 35 / 128  # share of the power of white noise that they pass
+# Pixels of a part of a photo, and how many times the noise's power its detail must have: by a look
+# at nine scenes of train/large; benchmarks/sharp_parts.py tells what comes of them.
+SQUARE, ABOVE = 32, 4.0
+WIDTHS = np.linspace(0, 3, 61)  # pixels, that parts are told apart by
 
 
 def estimate_blur_width(y: Tensor, sigma: float = 0.0) -> Estimate:
@@ -103,3 +113,69 @@ def radial_spectrum(y: Tensor, bins: int = 64) -> tuple[Tensor, Tensor, Tensor]:
     means = [torch.zeros(bins).to(power).index_add(0, ring, v) for v in (omega, power)]
     omega, power = ((v / count)[used].cpu() for v in means)
     return omega, power, count[used].cpu() / 2  # the half plane has every number twice
+
+
+def sharpest_width(y: Tensor, sigma: float) -> float:
+    """The least width of a blur that any part of a photo may have.
+
+    One number for a photo would let a sharp subject pass before a soft background. In each square
+    of `SQUARE` pixels the finest detail is compared with that twice as coarse: how much weaker it
+    is tells a width, once the spectrum falls as in other photos (`FALL`).
+
+    Parameters
+    ----------
+    y : (1, 3, H, W), display range.
+    sigma : standard deviation of noise and coding in y, display range. Squares whose finest detail
+        does not exceed it tell nothing.
+
+    Returns
+    -------
+    Pixels, up to 3; infinity where no square tells.
+
+    Examples
+    --------
+    >>> from gdp_lite.degradations import GaussianBlur
+    >>> fine = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    >>> soft = GaussianBlur(13, 2.0)(fine)
+    >>> sharpest_width(soft, 0.01)
+    inf
+    >>> soft[..., 32:64, 32:64] = fine[..., 32:64, 32:64]
+    >>> sharpest_width(soft, 0.01)
+    0.0
+    """
+    weights, least, ratios = y.new_tensor(LUMA), math.inf, _ratios()
+    for strip in y.split(8 * SQUARE, -2):  # some rows at a time, for memory
+        luma = torch.einsum("bchw,c->bhw", strip, weights)[:, None]
+        noise = OF_WHITE * sigma**2
+        fine, coarse = (_detail(luma, spacing) for spacing in (1, 2))
+        told = fine > ABOVE * noise
+        if bool(told.any()):
+            ratio = ((fine - noise) / (coarse - noise).clamp(min=1e-12))[told].double().numpy()
+            least = min(least, float(np.interp(-ratio.max(), -ratios, WIDTHS)))
+    return least
+
+
+def _detail(luma: Tensor, spacing: int) -> Tensor:
+    """Mean power of the fourth differences of every so many pixels, square by square."""
+    power = torch.zeros_like(luma)
+    for axis in (-1, -2):
+        if luma.shape[axis] > 4 * spacing:
+            line = luma.new_tensor(FOURTH).view(1, 1, *((1, 5) if axis == -1 else (5, 1)))
+            steps = (1, spacing) if axis == -1 else (spacing, 1)
+            found = functional.conv2d(luma, line, dilation=steps).square() / 2
+            rim = 2 * spacing
+            power += functional.pad(found, (rim, rim) if axis == -1 else (0, 0, rim, rim))
+    side = [min(SQUARE, n) for n in luma.shape[-2:]]
+    return functional.avg_pool2d(power, side, ceil_mode=True)
+
+
+@lru_cache(maxsize=1)
+def _ratios() -> np.ndarray:
+    """Power of the finest detail in that of twice as coarse, by `WIDTHS`, falling."""
+    omega = (np.arange(256) + 0.5) * np.pi / 256
+    square = omega[:, None] ** 2 + omega**2
+    fine, coarse = np.sin(omega / 2) ** 8, np.sin(omega) ** 8
+    falls = (
+        square ** (-FALL / 2) * np.exp(-(width**2 + OWN_WIDTH**2) * square) for width in WIDTHS
+    )
+    return np.array([(fall * fine).sum() / (fall * coarse).sum() for fall in falls])

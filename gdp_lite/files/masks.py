@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from gdp_lite.files import pixels
+from gdp_lite.files.layers import read_layer
 from gdp_lite.files.photo import Photo, PhotoError
-from gdp_lite.files.reading import bytes_of, decode, name_of
+from gdp_lite.files.reading import name_of
 
 # What a mask's edges may hold of neither black nor white, since soft brushes and JPEG blur them. Of
 # 210 photos (Kodak's and those of validation) one has less than that between these numbers, the
@@ -45,24 +46,10 @@ def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
     >>> mask[0]
     tensor([1., 1., 1., 1., 1., 0.])
     """
-    name = name_of(path)
-    height, width = photo.image.shape[-2:]
-
-    def check(*size: int) -> None:  # before anything is decoded: it may be huge
-        if sorted(size) != sorted((width, height)):
-            raise _wrong_size(name, size, (width, height))
-
-    found = decode(bytes_of(path), name, check)
-    if found.notes and "ends early" in found.notes[0]:
-        raise PhotoError(f"{name} is damaged: {found.notes[0]}")
+    name, found = name_of(path), read_layer(path, photo, "mask")
     if found.alpha is not None and found.alpha.min() < np.iinfo(found.alpha.dtype).max:
         raise PhotoError(f"the mask {name} has transparency: flatten it first")
     values = pixels.from_tensor(pixels.to_tensor(found.array), 8)
-    values = pixels.upright(values, found.orientation)
-    if values.shape[:2] != (height, width) and photo.orientation >= 5:
-        values = pixels.upright(values, photo.orientation)
-    if values.shape[:2] != (height, width):
-        raise _wrong_size(name, values.shape[1::-1], (width, height))
     between = (values > _BLACK).any(2) & (values < _WHITE).any(2)
     if between.mean() > _BETWEEN:
         raise PhotoError(
@@ -74,9 +61,3 @@ def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
     if not bool(keep.any()):
         raise PhotoError(f"the mask {name} is white everywhere: nothing of the photo would be left")
     return keep
-
-
-def _wrong_size(name: str, size: tuple, wanted: tuple) -> PhotoError:
-    return PhotoError(
-        f"the mask {name} is {size[0]} x {size[1]}, the photo {wanted[0]} x {wanted[1]}"
-    )
