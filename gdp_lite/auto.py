@@ -115,20 +115,20 @@ def restore_photo(
     network = None
     if kinds:
         say(f"undoing: {', '.join(kinds)}")
+        if asked := [kind for kind in kinds if not diagnosis.findings[kind].seen]:
+            say(f"asked for, though not seen for certain: {', '.join(asked)}")
         network = loaded(prior, place) if needs_prior(diagnosis, kinds) else None
         if network is not None and (line := how_seen(network, *photo.image.shape[-2:])):
             say(line)
     x, change = undone(photo, diagnosis, kinds, network, strength, seed, progress, name_of(path))
     check_output(output, path, overwrite, photo)  # it took minutes: look again
-    removed = change > 0 and ("missing" in kinds or "overlay" in kinds)
-    colour = change > 0 and "grey" in kinds
-    answer, became, notes = answered(output, x, photo, data, strip, change, removed, colour)
+    answer, became, notes = answered(output, x, photo, data, strip, change, kinds)
     save_bytes(output, answer)
     for line in (became, *photo.notes, *notes):
         say(line)
     named = prior if isinstance(prior, str | Path | None) else type(prior).__name__
     drawn = [None if file is None else str(file) for file in (mask, strokes)]
-    asked = (noise, blur, exposure, *drawn, strength, seed, strip, named and str(named), place)
+    options = (noise, blur, exposure, *drawn, strength, seed, strip, named and str(named), place)
     return Report(
         photo=str(path),
         output=str(output),
@@ -137,7 +137,7 @@ def restore_photo(
         done=kinds if change else [],
         change=round(change, 2),
         notes=[*photo.notes, *notes],
-        settings={**dict(zip(SETTINGS, asked, strict=True)), "kinds": kinds},
+        settings={**dict(zip(SETTINGS, options, strict=True)), "kinds": kinds},
         versions=versions(prior),
         seconds=round(time.monotonic() - began, 1),
     )
@@ -231,18 +231,20 @@ def answered(
     data: bytes,
     strip: bool,
     change: float,
-    removed: bool,
-    colour: bool = False,
+    kinds: list[str],
 ) -> tuple[bytes, str, list[str]]:
     """The bytes of the result's file, what became of it, and what of its metadata was lost.
 
     data : the photo's file, which is the answer where nothing changed.
-    removed, colour : see `write_photo`.
+    change, kinds : by how much it changed, and what was to be undone.
     """
     name = "standard output" if str(output) == "-" else output
+    done = set(kinds) if change else set()
+    why = "there is nothing to undo" if kinds else "nothing is wrong that a person would see"
     if not change and not strip and kind_for(output, photo) == photo.origin.kind:
-        return data, f"nothing is wrong that a person would see: {name} is a copy, bit for bit", []
+        return data, f"{why}: {name} is a copy, bit for bit", []
+    removed, colour = bool(done & {"missing", "overlay"}), "grey" in done
     answer, notes = encode_photo(output, x, photo, strip=strip, removed=removed, colour=colour)
     if change:
         return answer, f"{name}: changed by {change:.1f} of 255 (root mean square)", notes
-    return answer, f"nothing is wrong that a person would see: {name} is the same picture", notes
+    return answer, f"{why}: {name} is the same picture", notes

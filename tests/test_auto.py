@@ -589,6 +589,22 @@ def test_what_the_command_says_and_writes(folder, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_what_is_asked_for_and_not_there_is_said(folder, capsys):
+    Image.new("RGB", (40, 30), (90, 110, 130)).save("flat.png")
+    assert main(["restore", "flat.png", "--only", "softness"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "asked for, though not seen for certain: softness" in lines
+    assert "there is nothing to undo: flat.restored.png is a copy, bit for bit" in lines
+    assert Path("flat.restored.png").read_bytes() == Path("flat.png").read_bytes()
+
+
+def test_a_prior_that_is_not_there_is_an_error_where_none_is_needed(folder, capsys):
+    Image.new("RGB", (40, 30), (90, 110, 130)).save("flat.png")
+    assert main(["restore", "flat.png", "--prior", "nonsense"]) == 2
+    assert "no diffusion prior could be loaded from nonsense" in capsys.readouterr().err
+    assert not Path("flat.restored.png").exists()
+
+
 def test_the_command_repeats_a_report(folder):
     assert main(["restore", "photo.jpg", "--noise", "8", "-q", "--report", "r.json"]) == 0
     assert main(["restore", "--from", "r.json", "-o", "b.jpg", "-q"]) == 0

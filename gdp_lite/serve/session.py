@@ -197,10 +197,7 @@ class Session:
         tile = None if pace is None else pace.tile
         x, change = undone(self.photo, diagnosis, kinds, pace, strength, 0, tile, self.name)
         self.state = "writing"
-        removed = change > 0 and "overlay" in kinds
-        data, became, notes = answered(
-            self.output, x, self.photo, self.data, False, change, removed
-        )
+        data, became, notes = answered(self.output, x, self.photo, self.data, False, change, kinds)
         shown = self._shown(x, "JPEG")
         if self._stop.is_set():
             raise Stopped
