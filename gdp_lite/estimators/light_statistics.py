@@ -22,9 +22,10 @@ from gdp_lite.image import LUMA
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)  # of luma: black, shade, ..., white
 FAULTS = ("too dark", "too bright", "low contrast", "uneven light")
-# Where the likeliest fault is one of these, the scene is expected by it alone: in photos that are too
-# bright that gains 0.2 CIEDE2000 where it is so (13.3 to 13.1; 18.5 untouched). Of the others the
-# mixture is better for good photos, of which some are seen as too dark (benchmarks/light.py --alone).
+# Where the likeliest fault is one of these, the scene is expected by it alone: in photos that are
+# too bright that gains 0.2 CIEDE2000 where it is so (13.3 to 13.1; 18.5 untouched). Of the others
+# the mixture is better for good photos, some of which are seen as too dark; benchmarks/light.py
+# --alone prints both.
 ALONE = ("too bright",)
 SIDE, LEAST = 96, 16  # of the small photo: its longer side, its shorter one at least
 RANGE = 3.0  # features further out than that, in standard deviations, tell no more
