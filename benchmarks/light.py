@@ -17,6 +17,8 @@ both photo and scene; `darkened`: a dark photo got darker. `left`: share left bi
 --fit makes gdp_lite/estimators/light.json anew, from train/photos at half size: features and
 simulations without mosaic. About 3 minutes. --check prints how often faults are seen in the 186
 photos of train/val, as they are and in bad light. --develop is the table for those large scenes.
+--alone: CIEDE2000 of every second photo of train/val in which a fault is seen, if the scene is
+expected by that fault alone, or by the mixture of all; about five minutes.
 --shares: CIEDE2000 of small pictures of large scenes and of train/val, by how much of the change is
 made, given the chance of a fault. About half an hour.
 """
@@ -25,6 +27,7 @@ import io
 import json
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -39,8 +42,8 @@ from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
 from gdp_lite.curve import Tone
 from gdp_lite.degradations import ToneMap
-from gdp_lite.estimators import estimate_light
-from gdp_lite.estimators.light import fitted
+from gdp_lite.estimators import estimate_light, light_statistics
+from gdp_lite.estimators.light import SEEN, fitted
 from gdp_lite.estimators.light_statistics import (
     FAULTS,
     expected,
@@ -178,7 +181,9 @@ def fit(shared):
                 good, light = bad_light(scene, fault, rng)
                 y = taken(*light, rng, mosaic=False)
             found.append(features(small(from_uint8(y))))
-            told.append(summary(small(from_uint8(good))).numpy())
+            # What is clipped stays white, whatever is done: the scene as it can be had.
+            kept = np.where(y >= 252, np.uint8(255), good)
+            told.append(summary(small(from_uint8(kept))).numpy())
             label.append(max(n - 1, 0))
     found, told, label = np.array(found), np.array(told), np.array(label)
     centre, scale = found.mean(0).round(4), found.std(0).round(4)
@@ -365,6 +370,33 @@ def check(shared):
                                  for t in (0.5, 0.6, 0.65, 0.7, 0.8)})  # fmt: skip
 
 
+def alone(shared):
+    """Mean distance from the good photo by what is seen in it, and whether that is so."""
+    found = {}
+    for n, (_, photo) in enumerate(list(photos(f"{shared}/train/val"))[::2]):
+        scene = half(to_uint8(photo))
+        for k, fault in enumerate(("good", "none", *FAULTS)):
+            rng, good, y = np.random.default_rng([n, k, 9]), scene, scene
+            if fault != "good":
+                good, light = bad_light(scene, fault, rng)
+                y = taken(*light, rng)
+            told = expected(y := small(from_uint8(y)))
+            likely = max(told.faults, key=lambda name: told.faults[name])
+            if 1 - told.none < SEEN[likely]:
+                continue
+            at = [scored(y, to_uint8(small(from_uint8(good))), to_uint8(y))["dE"]]
+            for faults in ((), FAULTS):
+                with mock.patch.object(light_statistics, "ALONE", faults):
+                    tone = fitted(y, expected(y), 2 / 255)
+                x = ToneMap.held(Tone(*(v.float() for v in tone))).inverse(y)
+                at.append(scored(x, to_uint8(small(from_uint8(good))), to_uint8(y))["dE"])
+            truth = "so" if fault == likely else "good" if k < 2 else "another fault"
+            found.setdefault((likely, truth), []).append(at)
+    for (likely, truth), at in sorted(found.items()):
+        mean = dict(zip(("the photo", "mixture", "alone"), np.mean(at, 0).tolist(), strict=True))
+        show({"seen": likely, "it is": truth, "photos": len(at)} | mean)
+
+
 RAMPS = {"never": (1.1, 1.2), "from 0.5 on, all": (0.5, 0.5001), "from 0.6 on, all": (0.6, 0.6001)}
 RAMPS |= {f"some from {a}, all from {b}": (a, b) for a, b in ((0.4, 0.7), (0.5, 0.7), (0.5, 0.8))}
 
@@ -398,13 +430,15 @@ def shares(shared):
 
 def main():
     parser = arguments(__doc__, "train/photos, train/large, train/val and eval/kodak24")
-    for option in ("--fit", "--check", "--shares", "--develop"):
+    for option in ("--fit", "--check", "--alone", "--shares", "--develop"):
         parser.add_argument(option, action="store_true")
     args = parser.parse_args()
     if args.fit:
         fit(args.shared)
     elif args.check:
         check(args.shared)
+    elif args.alone:
+        alone(args.shared)
     elif args.shares:
         shares(args.shared)
     elif args.develop:

@@ -176,6 +176,36 @@ def test_what_is_clipped_stays_white():
     assert float(z.mean()) < float(y.mean())
 
 
+@pytest.mark.parametrize("stops", [1.6, 2.0])
+def test_a_bright_photo_gets_darker_by_about_what_was_too_much(stops):
+    """Where nothing was clipped: by three fifths of it at least."""
+    x = good().clamp(0, 1)
+    y = exposed(x, stops)
+    z = ToneMap.held(estimate_light(y).tone).inverse(y)
+    left = (y < 0.98).all(1, keepdim=True).expand_as(y)
+    error = [float((image - x)[left].abs().mean()) for image in (y, z)]
+    assert error[1] < 0.4 * error[0]
+
+
+def test_what_is_clipped_has_no_noise_to_lift():
+    """A white half costs nothing, however steep the inverse is there."""
+    y = small(exposed(good().clamp(0, 1), 1.0)).clamp(max=0.9)
+    y[..., y.shape[-1] // 2 :] = 1
+    steep = Tone(torch.full((4, 4), 3.0).double(), *(torch.zeros(()).double() for _ in range(3)))
+    whole = losses(y, steep, expected(y), 0.02)["noise"]
+    part = losses(y[..., : y.shape[-1] // 2], steep, expected(y), 0.02)["noise"]
+    torch.testing.assert_close(whole, part / 2)
+
+
+def test_too_bright_expects_what_too_bright_scenes_are_alone():
+    told = expected(small(exposed(good().clamp(0, 1), 2.0)))
+    assert max(told.faults, key=lambda name: told.faults[name]) == "too bright"
+    assert told.weights == {name: float(name == "too bright") for name in FAULTS}
+    dark = expected(small(exposed(good().clamp(0, 1), -2.0)))
+    assert 0 < dark.weights["too dark"] < 1
+    assert sum(dark.weights.values()) == pytest.approx(1)
+
+
 def test_a_veil_is_taken_away():
     y = 0.4 + 0.3 * good().clamp(0, 1)
     found = estimate_light(y)

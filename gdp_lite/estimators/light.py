@@ -32,6 +32,7 @@ SPREAD = {
     "uneven light": (0.7, 1.0, 0.5, 0.5, 0.02),
 }
 FLOOR, VISIBLE, NOISE_WEIGHT = 1.5 / 255, 6 / 255, 40.0  # least noise, what is seen, its price
+CLIPPED = 0.99  # display range: from here on a value has no noise
 STEPS = 25  # of L-BFGS: 40 change nothing
 
 
@@ -126,7 +127,7 @@ def fitted(y: Tensor, told: Expected, noise: float) -> Tone:
     # White is not set below the photo's brightest parts, nor black above its darkest.
     lowest = srgb_to_linear(brightest.clamp(0.05, 1)).log2().clamp(min=-4.9)
     most = srgb_to_linear(darkest).clamp(1e-6, 0.4)
-    spare = told.faults["too bright"] / sum(told.faults.values()) + 1e-3
+    spare = told.weights["too bright"] + 1e-3
     raw = [torch.zeros(n, dtype=y.dtype, requires_grad=True) for n in ((4, 4), (), (), ())]
 
     def phi() -> Tone:
@@ -162,13 +163,12 @@ def losses(y: Tensor, phi: Tone, told: Expected, noise: float) -> dict[str, Tens
     x = inverted(y, tone)
     gap = summary(x.clamp(-0.2, 1.2)) - told.mean
     cov = told.cov + 1e-4 * torch.eye(len(gap)).to(gap)
-    weights = {name: p / sum(told.faults.values()) for name, p in told.faults.items()}
     # Of several possible faults: the geometric mean, as what only one allows is to be used little.
-    var = [math.prod(SPREAD[f][i] ** (2 * w) for f, w in weights.items()) for i in range(5)]
+    var = [math.prod(SPREAD[f][i] ** (2 * w) for f, w in told.weights.items()) for i in range(5)]
     values = stops.mean(), phi.white, phi.contrast, phi.veil
     spread = [v.square() / s for v, s in zip(values, (var[0], *var[2:]), strict=True)]
     steps = (torch.diff(stops, dim=0).square().sum() + torch.diff(stops, dim=1).square().sum()) / 6
-    grown = max(noise, FLOOR) / applied(x, tone)[1]
+    grown = max(noise, FLOOR) / applied(x, tone)[1] * (y < CLIPPED)
     return {
         "exposure and colour": 0.5 * gap @ torch.linalg.solve(cov, gap),
         "spread": 0.5 * torch.stack(spread).sum(),
