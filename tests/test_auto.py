@@ -598,7 +598,8 @@ def test_what_is_asked_for_and_not_there_is_said(folder, capsys):
     assert Path("flat.restored.png").read_bytes() == Path("flat.png").read_bytes()
 
 
-def test_a_prior_that_is_not_there_is_an_error_where_none_is_needed(folder, capsys):
+def test_a_prior_that_is_not_there_is_an_error_where_none_is_needed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     Image.new("RGB", (40, 30), (90, 110, 130)).save("flat.png")
     assert main(["restore", "flat.png", "--prior", "nonsense"]) == 2
     assert "no diffusion prior could be loaded from nonsense" in capsys.readouterr().err
