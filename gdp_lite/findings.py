@@ -129,7 +129,7 @@ def of_softness(found: Softness, noise: float = 0.0) -> Finding:
 
 
 def _undone(share: float) -> str:
-    return f", undone by {100 * share:.0f}%" if share < 1 else ", undone"
+    return f"; undone by {100 * share:.0f}%" if share < 1 else "; undone"
 
 
 def of_noise(found: NoiseSpectrum, gain: float) -> Finding:

@@ -35,8 +35,8 @@ TILE, OVERLAP = 576, 24
 HALO_NOISE = 2 / 255  # display range: by so much the result may exceed what its photo allows
 LEAST_NOISE = 1.0 / 255  # display range: a tile with less is left as it is
 WHITE = 0.95  # display range: from here to 1 a cast is undone less and less: white stays white
-# Calls for softness: of 8, 7, 6 and 5 the last is as good or better on soft captures of the
-# development scenes, 36.13, 36.14, 36.16 and 36.19 dB in the mean (benchmarks/soft_calls.py).
+# Calls for softness: more gain nothing on photos of the development scenes that are undone unasked
+# (benchmarks/soft_photos.py --tune prints the gains of 8 beside them).
 SOFT_STEPS = 5
 GRAIN = 4  # pixels: of so many one is asked how the noise has grown, along each axis
 ROWS = 256  # of a photo at a time, for memory
