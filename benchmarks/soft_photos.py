@@ -1,6 +1,6 @@
 """Whether softness is undone where that helps, and left alone where it would harm.
 
-    python benchmarks/soft_photos.py --shared ../shared --every 4
+    python benchmarks/soft_photos.py --shared ../shared --every 2
 
 Whole photos are diagnosed; then 144 x 144 of each, where its gradients are strongest, are restored
 as `restore photo.jpg` does, noise and softness alone, and held against the sharp scene. Gains are
@@ -16,7 +16,7 @@ counts what lost more than 0.1 dB. Scenes held back (Kodak's, scikit-image's), i
 
 "rule": what the package does; "seen, whole": all of it wherever `visible` is half or more, without
 doubts; then, with the width and where the rule acts, unsharp mask and Richardson-Lucy. Writes
-gdp_lite/book/results/soft_photos.csv. 20 minutes. --tune prints, of train/large, a line a photo:
+gdp_lite/book/results/soft_photos.csv. Ten minutes. --tune prints, of train/large, a line a photo:
 what the rule looks at, and the gains of shares of 0.5 to 1, and of 8 calls instead of 5.
 """
 
