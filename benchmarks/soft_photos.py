@@ -227,7 +227,11 @@ def tune(folder, prior, every):
         luma = (photo[0].permute(1, 2, 0).numpy() @ LUMA).astype(np.float32)
         spectrum = diagnosis.findings["noise"].detail
         level = float(spectrum.rms) if spectrum.present >= SEEN else 0.0
-        row |= {"edges": finding.detail.edges, "finest": finest_detail(luma, row["width"], level)}
+        row |= {
+            "kind": finding.detail.kind,
+            "edges": finding.detail.edges,
+            "finest": finest_detail(luma, row["width"], level),
+        }
         whole = changed(y, diagnosis, prior, noise, 1.0)
         for share in SHARES:
             row[f"{share:g}"] = scores(base + share * (whole - base), x)[0] - before

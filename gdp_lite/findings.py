@@ -33,9 +33,8 @@ NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
 CAST_SEEN, CAST_SLOPE = 0.18, 0.02
 # The share of softness that is undone unasked: the whole gains 0.03 dB more on blurred photos, and
 # loses up to a decibel more where it was misjudged (benchmarks/soft_photos.py --tune). Where there
-# is noise, `softness_degradation` is told more of it than there is, which does the same. Of a
-# movement less: told too long it leaves streaks, which 0.6 makes a gain again and 0.8 does not.
-SHARE = {"gaussian": 0.8, "motion": 0.6}
+# is noise, `softness_degradation` is told more of it than there is, which does the same.
+SHARE = 0.8
 ONE_TONE = 6 / 255  # display range: a photo that has no more between its least and greatest
 LOOKED_AT = 512  # pixels of the longer side, for light and colour
 
@@ -122,9 +121,7 @@ def small(photo: Tensor) -> Tensor:
 def of_softness(found: Softness, noise: float = 0.0) -> Finding:
     """Blur and movement, root mean square in all directions; noise: of the luma, display range."""
     width = Estimate(math.hypot(found.width, found.length / 12**0.5), found.width.std)
-    line, share = found.line, SHARE.get(found.kind, 1.0)
-    if COARSE * noise > FLOOR:
-        share = 1.0
+    line, share = found.line, 1.0 if COARSE * noise > FLOOR else SHARE
     if found.visible >= SEEN:
         share = 0.0 if found.doubt else share
         line += f"; left as it is, {found.doubt}" if found.doubt else _undone(share)

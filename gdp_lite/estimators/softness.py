@@ -37,7 +37,8 @@ SEEN_AT, SEEN_SLOPE, LAPSE = 0.83, 21.0, 0.08
 # Whether it is the camera's, and undone unasked. Of few edges even the sharpest may be soft things:
 # so many there must be, where their width was measured at full, half, a quarter of the size. And
 # `finest_detail`, as a share of the width: above, the phone took the details and sharpened what was
-# left, and deblurring makes that worse. benchmarks/soft_photos.py --tune prints both.
+# left, and deblurring makes that worse. No movement is: one of 5 pixels, found as 8, lost 5.9 dB to
+# streaks. benchmarks/soft_photos.py --tune prints all of it.
 TELLING = (250, 250, 100)
 FINEST = 0.95
 
@@ -139,7 +140,10 @@ def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
     seen = 1 / (1 + math.exp(-SEEN_SLOPE * (total - SEEN_AT)))
     visible = LAPSE + (1 - 2 * LAPSE) * seen
     line = _in_words(width, std, length, angle, overshoot, count)
-    doubt = "" if visible < 0.5 else _doubt(luma, total, noise, count, level)
+    doubt = ""
+    if visible >= 0.5:
+        long = "how long the movement was is not known well enough"
+        doubt = long if length else _doubt(luma, total, noise, count, level)
     return Softness(
         Estimate(width, std), kind, length, angle, overshoot, count, visible, line, parts, doubt
     )
