@@ -31,9 +31,10 @@ ASKED = {"overlay": 0.99, "noise": 0.25}
 # photos seem to have one (benchmarks/casts.py). Steepness: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
 CAST_SEEN, CAST_SLOPE = 0.18, 0.02
-# The share of softness that is undone unasked: the whole gains 0.03 dB more on blurred photos, and
-# loses up to a decibel more where it was misjudged (benchmarks/soft_photos.py --tune). Where there
-# is noise, `softness_degradation` is told more of it than there is, which does the same.
+# The share of softness that is undone unasked: the whole gains some hundredths of a decibel more on
+# blurred photos, and loses more where it was misjudged, as a disc that is taken for a Gaussian
+# (benchmarks/soft_photos.py --tune). Where there is noise, `softness_degradation` is told more of
+# it than there is, which does the same.
 SHARE = 0.8
 ONE_TONE = 6 / 255  # display range: a photo that has no more between its least and greatest
 LOOKED_AT = 512  # pixels of the longer side, for light and colour
