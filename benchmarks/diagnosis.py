@@ -9,7 +9,7 @@ of lens, defocus and motion together; noise, from 2 of 255 in luma (none in the 
 noise); a JPEG, up to quality 40; every stamp. What captures lack is added to them: two stops less
 and one and a half more light, contrast squeezed to 0.4, gains of 1.3 and 0.75 for red and blue, a
 second JPEG of quality 20 to 80 (read from the file, and from the pixels alone), a date or a name in
-one colour. For softness "told" counts, as it is undone when asked only. `found` counts the cases
+one colour. `found` counts the cases
 found among `wrong`, `false` those found among `right`; recall = found / wrong, precision = found /
 (found + false), as rare as the faults are here. Stamps also on 40 good photos of train/photos and
 val.
@@ -106,7 +106,7 @@ def of_captures(folder, counts, every):
         for one, level in ((photo, float(row["noise luma"])), (quiet, 0.0)):
             found = diagnose(one.image, one.iso, one.coding).findings
             counts.add("noise", "as captured", level > 2, found["noise"].seen)
-            counts.add("softness", "told", width(row) > 1, found["softness"].visible >= SEEN)
+            counts.add("softness", "as captured", width(row) > 1, found["softness"].seen)
             counts.add("jpeg", "right", False, found["jpeg"].seen)
             counts.add("overlay", "right", False, found["overlay"].visible >= SEEN)
             told, fault = found["light"].seen, found["light"].detail.fault

@@ -26,15 +26,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import arguments, as_image, haarpsi, photos, show
+from common import (
+    RL_STEPS,
+    USM_AMOUNT,
+    USM_RADIUS,
+    arguments,
+    haarpsi,
+    photos,
+    richardson_lucy,
+    show,
+    unsharp,
+)
 from PIL import Image
 from scipy import ndimage
-from skimage import restoration
 from torch.nn import functional
 
 from gdp_lite.book.phone import LUMA, Capture, ideal, photograph
 from gdp_lite.book.results import save_results
-from gdp_lite.degradations import Blur, GaussianBlur, defocus_kernel, gaussian_kernel, motion_kernel
+from gdp_lite.degradations import Blur, GaussianBlur, defocus_kernel, motion_kernel
 from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.estimators import estimate_blur_width, estimate_noise, estimate_softness
 from gdp_lite.estimators.edge_profiles import find_edges
@@ -50,9 +59,6 @@ CASES += [("gaussian", w) for w in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)]
 CASES += [("defocus", r) for r in (1.5, 2.5, 4.0)]
 CASES += [("motion", length) for length in (3.0, 5.0, 8.0)]
 SIDE, MARGIN = 128, 8
-# By a trial on 12 crops of train/large, which --tune repeats on others: the unsharp mask's best on
-# the 8 blurred ones (the 4 captures want none), Richardson-Lucy's a compromise between both.
-USM_AMOUNT, USM_RADIUS, RL_STEPS = 1.0, 1.5, 5
 START = 0.1  # noise level of the first step
 
 
@@ -235,18 +241,6 @@ def window(y):
 def cut(image, top, left, margin):
     rows = slice(top - margin, top + SIDE + margin)
     return image[..., rows, left - margin : left + SIDE + margin]
-
-
-def unsharp(y, width, amount, radius):
-    radius = max(radius * width, 0.3)
-    return y + amount * (y - GaussianBlur(2 * math.ceil(3 * radius) + 1, radius)(y))
-
-
-def richardson_lucy(y, width, steps):
-    kernel = gaussian_kernel(2 * math.ceil(3 * width) + 1, width).numpy()
-    array = y[0].permute(1, 2, 0).clamp(0, 1).numpy()
-    parts = [restoration.richardson_lucy(array[..., c], kernel, num_iter=steps) for c in range(3)]
-    return as_image(np.dstack(parts))
 
 
 def scores(result, x):

@@ -26,6 +26,7 @@ from gdp_lite.estimators import (
     Estimate,
     Light,
     NoiseSpectrum,
+    Softness,
     estimate_light,
     estimate_noise_spectrum,
     estimate_softness,
@@ -81,6 +82,12 @@ class Diagnosis:
     def noise(self) -> NoiseSpectrum:
         """The noise to be taken away. Where none is seen a person has asked, and is not doubted."""
         finding = self.findings["noise"]
+        return finding.detail if finding.seen else finding.detail._replace(present=1.0)
+
+    @property
+    def softness(self) -> Softness:
+        """The softness to be undone: the share that is likely, or all where a person has asked."""
+        finding = self.findings["softness"]
         return finding.detail if finding.seen else finding.detail._replace(present=1.0)
 
     @property
@@ -169,7 +176,7 @@ def diagnose(photo: Tensor, iso: float | None = None, coding: Coding | None = No
         findings = [
             of_light(light, photo),
             of_colour(photo, level),
-            of_softness(soft.result()),
+            of_softness(soft.result(), level),
             of_noise(noise, gain),
             of_overlay(photo),
             of_coding(photo, coding),
@@ -217,7 +224,9 @@ def told(
         findings["noise"] = Finding("noise", estimate, "of 255", spectrum.present, line, spectrum)
     if blur is not None:
         width = Estimate(blur, 0.0)
-        soft = findings["softness"].detail._replace(width=width, kind="gaussian", length=0.0)
+        soft = findings["softness"].detail._replace(
+            width=width, kind="gaussian", length=0.0, present=1.0
+        )
         seen, line = float(blur > 0), f"a blur of {blur:g} pixels, as told"
         if blur > 0 and softness_degradation(soft) is None:
             seen, line = 0.0, f"{line}, which is too narrow to be undone"

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.colour import NEARLY, is_grey
+from gdp_lite.degradations.softness import COARSE, FLOOR
 from gdp_lite.estimators import Estimate, Light, NoiseSpectrum, Softness, cast_posterior
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import srgb_to_linear
@@ -20,18 +21,21 @@ from gdp_lite.image import srgb_to_linear
 # photo's colours are lost where a person's strokes tell some, parts missing where a mask says so.
 KINDS = ("light", "colour", "grey", "softness", "noise", "missing", "overlay", "jpeg")
 SEEN = 0.5  # from this probability on a finding is acted upon
-# Softness is told, and undone when a person asks: `estimate_softness` is never as sure as this. On
-# captures that it calls soft, deblurring was nearer to the sharp picture in 2 of 5 only
-# (benchmarks/soft_calls.py), as the phone had sharpened them already. So is an overlay, which may
-# be a part of the scene: of 40 good photos one seems to have some (benchmarks/diagnosis.py).
+# An overlay is told, and undone when a person asks, as it may be a part of the scene: of 40 good
+# photos one seems to have some (benchmarks/diagnosis.py).
 # Noise is taken away by the share that it is likely (`denoise`), so little is risked from 0.25 on:
 # captures gain 2.19 dB, 2.01 with the whole change from 0.5 on, and those without noise stay within
 # 45 dB of themselves, not 40 (benchmarks/phone_noise.py).
-ASKED = {"softness": 0.99, "overlay": 0.99, "noise": 0.25}
+ASKED = {"overlay": 0.99, "noise": 0.25}
 # Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on: few good
 # photos seem to have one (benchmarks/casts.py). Steepness: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
 CAST_SEEN, CAST_SLOPE = 0.18, 0.02
+# The share of softness that is undone unasked: the whole gains some hundredths of a decibel more on
+# blurred photos, and loses more where it was misjudged, as a disc that is taken for a Gaussian
+# (benchmarks/soft_photos.py --tune). Where there is noise, `softness_degradation` is told more of
+# it than there is, which does the same.
+SHARE = 0.8
 ONE_TONE = 6 / 255  # display range: a photo that has no more between its least and greatest
 LOOKED_AT = 512  # pixels of the longer side, for light and colour
 
@@ -59,7 +63,9 @@ class Finding:
 
     @property
     def seen(self) -> bool:
-        """Whether it is acted upon."""
+        """Whether it is acted upon: seen, and for softness no doubt that undoing it helps."""
+        if isinstance(self.detail, Softness) and not self.detail.present:
+            return False
         return self.visible >= ASKED.get(self.kind, SEEN)
 
     def phi(self) -> dict[str, Any]:
@@ -67,7 +73,7 @@ class Finding:
         if isinstance(self.detail, Light):
             return {name: value.tolist() for name, value in self.detail.tone._asdict().items()}
         if isinstance(self.detail, Softness):
-            kept = ("width", "kind", "length", "angle", "overshoot")
+            kept = ("width", "kind", "length", "angle", "overshoot", "present")
             return {name: getattr(self.detail, name) for name in kept}
         if isinstance(self.detail, NoiseSpectrum):
             return {"bands": self.detail.bands.tolist(), "present": self.detail.present}
@@ -113,10 +119,18 @@ def small(photo: Tensor) -> Tensor:
     return functional.avg_pool2d(photo, min(shrink, *photo.shape[-2:]))
 
 
-def of_softness(found: Softness) -> Finding:
-    """Blur and movement, root mean square in all directions."""
+def of_softness(found: Softness, noise: float = 0.0) -> Finding:
+    """Blur and movement, root mean square in all directions; noise: of the luma, display range."""
     width = Estimate(math.hypot(found.width, found.length / 12**0.5), found.width.std)
-    return Finding("softness", width, "pixels", found.visible, found.line, found)
+    line, share = found.line, 1.0 if COARSE * noise > FLOOR else SHARE
+    if found.visible >= SEEN:
+        share = 0.0 if found.doubt else share
+        line += f"; left as it is, {found.doubt}" if found.doubt else _undone(share)
+    return Finding("softness", width, "pixels", found.visible, line, found._replace(present=share))
+
+
+def _undone(share: float) -> str:
+    return f"; undone by {100 * share:.0f}%" if share < 1 else "; undone"
 
 
 def of_noise(found: NoiseSpectrum, gain: float) -> Finding:

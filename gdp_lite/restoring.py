@@ -36,8 +36,8 @@ TILE, OVERLAP = 576, 24
 HALO_NOISE = 2 / 255  # display range: by so much the result may exceed what its photo allows
 LEAST_NOISE = 1.0 / 255  # display range: a tile with less is left as it is
 WHITE = 0.95  # display range: from here to 1 a cast is undone less and less: white stays white
-# Calls for softness: of 8, 7, 6 and 5 the last is as good or better on soft captures of the
-# development scenes, 36.13, 36.14, 36.16 and 36.19 dB in the mean (benchmarks/soft_calls.py).
+# Calls for softness: more gain nothing on photos of the development scenes that are undone unasked
+# (benchmarks/soft_photos.py --tune prints the gains of 8 beside them).
 SOFT_STEPS = 5
 GRAIN = 4  # pixels: of so many one is asked how the noise has grown, along each axis
 ROWS = 256  # of a photo at a time, for memory
@@ -148,8 +148,12 @@ def calls(diagnosis: Diagnosis, kinds: list[str]) -> int:
     coded, clean, mask = passes(diagnosis, kinds)
     number = 0 if coded is None else POLICY["jpeg"].steps
     if clean:
-        soft = "softness" in kinds
-        number += SOFT_STEPS if soft else denoising_calls(diagnosis.findings["noise"].detail)
+        noise = diagnosis.noise
+        if "softness" not in kinds:
+            number += denoising_calls(noise)
+        else:
+            doubted = "noise" in kinds and noise.present < SEEN
+            number += SOFT_STEPS + (denoising_calls(noise) if doubted else 0)
     return number + (0 if mask is None else POLICY["missing"].steps)
 
 
@@ -168,7 +172,7 @@ def cleaned(
     gain : (1, 1, H, W), of `relit`. The rest is as in `restore_image`.
     """
     noise = diagnosis.noise if "noise" in kinds else diagnosis.findings["noise"].detail
-    soft = diagnosis.findings["softness"].detail if "softness" in kinds else None
+    soft = diagnosis.softness if "softness" in kinds else None
     x = z.clone()
 
     def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
@@ -176,11 +180,13 @@ def cleaned(
         told = amplified(noise, float(gain[place].mean()))
         level = float(told.rms) if noise.present >= SEEN else 0.0
         blur = None if soft is None else softness_degradation(soft, level)
-        if blur is not None:
-            part = deblurred(part, blur, prior, strength, generator)
-        elif told.rms >= LEAST_NOISE:
+        doubted = blur is not None and "noise" in kinds and not level  # noise, by its share
+        if told.rms >= LEAST_NOISE and (blur is None or doubted):
             corner = (place[1].start, place[2].start)
             part = denoise(part, told, prior, strength, seed, corner)
+        if soft is not None and blur is not None:
+            sharp = deblurred(part, blur, prior, strength, generator)
+            part = part + soft.present * (sharp - part) if soft.present < 1 else sharp
         if progress is not None:
             progress(number + 1, count)
         return part

@@ -87,6 +87,25 @@ def test_same_seed_same_numbers_and_another_seed_others(noisy, found):
     assert not torch.equal(a, c)
 
 
+def test_softness_is_undone_by_its_share_and_wholly_when_asked(noisy, found):
+    """What is seen is doubted a little, what a person asks for is not."""
+    wide = told(found, blur=1.2, noise=0)
+    whole = restore_image(noisy, wide, smooth, ["softness"])
+    old = wide.findings["softness"]
+
+    def undone(present, visible):
+        finding = replace(old, detail=old.detail._replace(present=present), visible=visible)
+        diagnosis = replace(wide, findings={**wide.findings, "softness": finding})
+        return restore_image(noisy, diagnosis, smooth, ["softness"])
+
+    some = undone(0.8, 0.9) - noisy  # but for what is clipped it is a share
+    assert rms(some) == pytest.approx(0.8 * rms(whole - noisy), rel=0.03)
+    assert rms(some - 0.8 * (whole - noisy)) < 0.05 * rms(some)
+    assert rms(whole - noisy) > 1
+    assert torch.equal(undone(0.8, 0.1), whole), "not seen: a person has asked"
+    assert torch.equal(undone(0.0, 0.9), whole), "doubted: a person has asked"
+
+
 def test_a_prior_is_asked_for_where_it_is_needed(noisy, found):
     assert needs_prior(found, ["noise"])
     assert needs_prior(told(found, blur=1.0), ["softness"])

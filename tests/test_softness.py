@@ -15,6 +15,8 @@ from gdp_lite.degradations import Blur, GaussianBlur, motion_kernel
 from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.estimators import Estimate, Softness, estimate_softness
 from gdp_lite.estimators.edge_profiles import find_edges
+from gdp_lite.estimators.finest import finest_detail
+from gdp_lite.findings import SHARE, of_softness
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.overshoot import limit_overshoot
 
@@ -81,6 +83,8 @@ def test_a_movement(angle):
     assert abs((found.angle - angle + 90) % 180 - 90) < 10
     assert found.length == pytest.approx(6, rel=0.3)
     assert isinstance(softness_degradation(found), Blur)
+    assert "how long" in found.doubt  # told too long, deblurring leaves streaks
+    assert not of_softness(found).seen
 
 
 def test_halo_is_told_from_blur():
@@ -112,6 +116,63 @@ def test_without_edges_it_says_so(photo):
     assert found.visible == 0
     assert "no edge" in found.line
     assert softness_degradation(found) is None
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A whole photo, blurred by nothing but a lens."""
+    return GaussianBlur(13, 1.5)(from_uint8(data.coffee()))
+
+
+def test_a_plain_blur_is_undone_unasked_by_most_of_it(plain):
+    found = estimate_softness(plain)
+    assert found.doubt == ""
+    finding = of_softness(found)
+    assert finding.seen
+    assert finding.detail.present == SHARE == 0.8
+    assert finding.line.endswith("undone by 80%")
+    noisy_one = of_softness(found, 4 / 255)  # what holds it back is the noise that is assumed
+    assert noisy_one.detail.present == 1
+    assert noisy_one.line.endswith("; undone")
+
+
+def test_of_few_edges_none_need_be_sharp(plain):
+    """A part of the same photo: as soft, and too little to tell whose softness it is."""
+    found = estimate_softness(plain[..., 100:300, 100:300])
+    assert found.visible > 0.5
+    assert "few edges" in found.doubt
+    finding = of_softness(found)
+    assert not finding.seen
+    assert finding.detail.present == 0
+    assert "left as it is, so few edges" in finding.line
+
+
+@pytest.mark.parametrize("share", [0.9, 1.0])
+def test_what_has_nothing_finer_than_its_edges_is_left(plain, monkeypatch, share):
+    """As a phone's file, whose details were taken for noise and whose edges were sharpened."""
+    monkeypatch.setattr("gdp_lite.estimators.softness.finest_detail", lambda *_: share)
+    found = estimate_softness(plain)
+    assert ("sharpened what is left" in found.doubt) == (share > 0.95)
+    assert of_softness(found).seen == (share < 0.95)
+
+
+def test_finest_detail_is_a_share_of_the_blur():
+    """Of a line exp(0.5) / sqrt(2 pi) of its width; of a step as much as lies within 1.5 widths."""
+    line, step = np.zeros((2, 700, 64), np.float32)
+    line[:, 32], step[:, 32:] = 2.0, 0.5
+    for scene, share in ((line, math.exp(0.5) / math.sqrt(2 * math.pi)), (step, 0.866)):
+        found = finest_detail(ndimage.gaussian_filter(scene, 2.0), 2.0)
+        assert found == pytest.approx(share, abs=0.07)
+    assert math.isnan(finest_detail(np.full((9, 9), 0.5, np.float32), 1.0))
+    assert math.isnan(finest_detail(np.zeros((1, 40), np.float32), 1.0))
+    assert math.isnan(finest_detail(step[:, :40], 2.0, noise=0.5))
+
+
+def test_finest_detail_is_the_same_in_strips(monkeypatch):
+    luma = np.random.default_rng(0).random((90, 70)).astype(np.float32)
+    whole = finest_detail(luma, 1.3)
+    monkeypatch.setattr("gdp_lite.estimators.finest.STRIP", 11)
+    assert finest_detail(luma, 1.3) == pytest.approx(whole, rel=1e-5)
 
 
 def test_edges_beside_others_clipped_or_faint_are_left_out():

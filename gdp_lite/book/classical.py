@@ -78,7 +78,7 @@ def non_local(
 def classical(z: Tensor, gain: Tensor, diagnosis: Diagnosis, kinds: list[str]) -> Tensor:
     """A photo in good light without its noise and softness, by classical tools.
 
-    Of a noise that is doubtful the share ``noise.present`` is taken away, as the package does it.
+    Of each the share ``present`` is undone, as the package does it.
 
     Parameters
     ----------
@@ -106,5 +106,6 @@ def classical(z: Tensor, gain: Tensor, diagnosis: Diagnosis, kinds: list[str]) -
         width = max(float(diagnosis.findings["softness"].estimate), 0.3)
         kernel = gaussian_kernel(2 * math.ceil(3 * width) + 1, width).numpy()
         parts = [restoration.richardson_lucy(c.numpy(), kernel, num_iter=RL_STEPS) for c in x[0]]
-        x = as_image(np.dstack(parts)).clamp(0, 1)
+        sharp = as_image(np.dstack(parts)).clamp(0, 1)
+        x = x + diagnosis.softness.present * (sharp - x)
     return x

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gdp_lite.estimators.edge_profiles import Edges, find_edges
 from gdp_lite.estimators.estimate import Estimate
+from gdp_lite.estimators.finest import finest_detail
 from gdp_lite.image import LUMA, check_photo
 
 LEVELS = 3  # the photo, half and a quarter of its size: edges of up to 8 pixels
@@ -33,6 +34,13 @@ ROUND, SURE, SWING = 0.5, 2.5, 0.4
 # Probability of being seen, a logistic function of the width, and the share of photos that are
 # misjudged at any width, soft scenes above all: benchmarks/softness.py --fit.
 SEEN_AT, SEEN_SLOPE, LAPSE = 0.83, 21.0, 0.08
+# Whether it is the camera's, and undone unasked. Of few edges even the sharpest may be soft things:
+# so many there must be, where their width was measured at full, half, a quarter of the size. And
+# `finest_detail`, as a share of the width: above, the phone took the details and sharpened what was
+# left, and deblurring makes that worse. No movement is: one of 5 pixels, found as 8, lost 5.9 dB to
+# streaks. benchmarks/soft_photos.py --tune prints all of it.
+TELLING = (250, 250, 100)
+FINEST = 0.95
 
 
 class Softness(NamedTuple):
@@ -50,6 +58,8 @@ class Softness(NamedTuple):
     visible : the probability that a person sees it at 100%.
     line : all of it in plain words.
     cells : (rows, columns) widths of the parts of `CELL` pixels, nan where too few edges are.
+    doubt : why undoing it may make the photo worse, in plain words; empty where nothing says so.
+    present : the share that is undone, of the change that it asks for.
 
     Examples
     --------
@@ -67,6 +77,8 @@ class Softness(NamedTuple):
     visible: float
     line: str
     cells: Tensor
+    doubt: str = ""
+    present: float = 1.0
 
 
 def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
@@ -128,9 +140,22 @@ def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
     seen = 1 / (1 + math.exp(-SEEN_SLOPE * (total - SEEN_AT)))
     visible = LAPSE + (1 - 2 * LAPSE) * seen
     line = _in_words(width, std, length, angle, overshoot, count)
+    doubt = ""
+    if visible >= 0.5:
+        long = "how long the movement was is not known well enough"
+        doubt = long if length else _doubt(luma, total, noise, count, level)
     return Softness(
-        Estimate(width, std), kind, length, angle, overshoot, count, visible, line, parts
+        Estimate(width, std), kind, length, angle, overshoot, count, visible, line, parts, doubt
     )
+
+
+def _doubt(luma: np.ndarray, width: float, noise: float, count: int, level: int) -> str:
+    """Why a blur that is seen may not be the camera's, or no longer there to be undone."""
+    if count < TELLING[level]:
+        return "so few edges may be of soft things"
+    if finest_detail(luma, width, noise) > FINEST:
+        return "the camera took the fine details and sharpened what is left"
+    return ""
 
 
 def _halved(luma: np.ndarray) -> np.ndarray:
