@@ -400,8 +400,9 @@ def captured(kind, name, size, prior, folder):
     z, gain = relit(y, found, kinds)
     z, gain = (centre(image, outer) for image in (z, gain))
     image = tame = z.clamp(0, 1)
-    if "noise" in kinds:
+    if {"noise", "softness"} & set(kinds):
         image = cleaned(z, gain, found, prior, kinds)
+    if "noise" in kinds:
         tame = non_local(tame, amplified(found.findings["noise"].detail, float(gain.mean())))
     words = f"found: {', '.join(kinds) or 'nothing'}"
     out["simple, found"] = (centre(tame, size), f"same light, then {tool}", "")

@@ -26,21 +26,19 @@ import torch
 from common import arguments, centre, mean_and_error, show
 from PIL import Image
 from skimage.color import rgb2ycbcr
-from torch import Generator
 from torch.nn import functional
 
 from gdp_lite.auto import findings_of
 from gdp_lite.book.classical import NLM_LUMA, classical, non_local
 from gdp_lite.book.metrics import psnr
 from gdp_lite.colour import keep_colour
-from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import denoise
 from gdp_lite.diagnosis import KINDS, diagnose
 from gdp_lite.estimators import estimate_noise_spectrum
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.photos import read_photo
 from gdp_lite.prior import load_prior
-from gdp_lite.restoring import LEAST_NOISE, amplified, deblurred, relit
+from gdp_lite.restoring import amplified, cleaned_part, relit
 
 OUT = Path(__file__).parents[1] / "book" / "real"
 SIDE = 448
@@ -180,20 +178,14 @@ def strip(name, number, left, top, side=320):
 
 def restored_crop(z, gain, diagnosis, kinds, prior, corner, seed=0, side=SIDE):
     """What `restore_image` makes of a crop of a photo, relit whole, with the tile's own place."""
-    noise = diagnosis.noise if "noise" in kinds else diagnosis.findings["noise"].detail
-    inner = window(z, corner, MARGIN, side)
-    told, generator = amplified(noise, float(gain[inner].mean())), Generator().manual_seed(seed)
-    blur = None
-    if "softness" in kinds:
-        level = float(told.rms) if noise.present > 0.5 else 0.0
-        blur = softness_degradation(diagnosis.findings["softness"].detail, level)
-    if "noise" not in kinds and blur is None:
+    if not {"noise", "softness"} & set(kinds):
         return cut(z, corner, side=side).clamp(0, 1)
-    x = z[inner]
-    if blur is not None:
-        x = deblurred(x, blur, prior, 1.0, generator)
-    elif told.rms >= LEAST_NOISE:
-        x = denoise(x, told, prior, seed=seed, corner=(inner[1].start, inner[2].start))
+    noise = diagnosis.noise if "noise" in kinds else diagnosis.findings["noise"].detail
+    soft = diagnosis.softness if "softness" in kinds else None
+    inner = window(z, corner, MARGIN, side)
+    told = amplified(noise, float(gain[inner].mean()))
+    place = (inner[1].start, inner[2].start)
+    x = cleaned_part(z[inner], told, soft, "noise" in kinds, prior, 1.0, (seed, seed), place)
     x = keep_colour(x.clamp(0, 1), z[inner].clamp(0, 1))
     left, top = corner
     return x[within((..., slice(top, top + side), slice(left, left + side)), inner)]

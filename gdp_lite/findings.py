@@ -21,7 +21,7 @@ from gdp_lite.image import srgb_to_linear
 # photo's colours are lost where a person's strokes tell some, parts missing where a mask says so.
 KINDS = ("light", "colour", "grey", "softness", "noise", "missing", "overlay", "jpeg")
 SEEN = 0.5  # from this probability on a finding is acted upon
-# An overlay is told, and undone when a person asks, as it may be a part of the scene: of 40 good
+# An overlay is told, and undone when a person asks, as it may be a part of the scene: of 60 good
 # photos one seems to have some (benchmarks/diagnosis.py).
 # Noise is taken away by the share that it is likely (`denoise`), so little is risked from 0.25 on:
 # captures gain 2.19 dB, 2.01 with the whole change from 0.5 on, and those without noise stay within

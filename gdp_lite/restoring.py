@@ -18,7 +18,7 @@ from gdp_lite.degradations import Degradation, ToneMap
 from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import denoise, denoising_calls
 from gdp_lite.diagnosis import SEEN, Diagnosis
-from gdp_lite.estimators import NoiseSpectrum
+from gdp_lite.estimators import NoiseSpectrum, Softness
 from gdp_lite.estimators.coding import Coding
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
 from gdp_lite.kinds.covered import uncovered
@@ -176,23 +176,42 @@ def cleaned(
     x = z.clone()
 
     def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
-        generator = Generator().manual_seed(seed + number)
         told = amplified(noise, float(gain[place].mean()))
-        level = float(told.rms) if noise.present >= SEEN else 0.0
-        blur = None if soft is None else softness_degradation(soft, level)
-        doubted = blur is not None and "noise" in kinds and not level  # noise, by its share
-        if told.rms >= LEAST_NOISE and (blur is None or doubted):
-            corner = (place[1].start, place[2].start)
-            part = denoise(part, told, prior, strength, seed, corner)
-        if soft is not None and blur is not None:
-            sharp = deblurred(part, blur, prior, strength, generator)
-            part = part + soft.present * (sharp - part) if soft.present < 1 else sharp
+        seeds, corner = (seed, seed + number), (place[1].start, place[2].start)
+        part = cleaned_part(part, told, soft, "noise" in kinds, prior, strength, seeds, corner)
         if progress is not None:
             progress(number + 1, count)
         return part
 
     change_in_tiles(x, TILE, OVERLAP, change)
     return x.clamp_(0, 1)
+
+
+def cleaned_part(
+    part: Tensor,
+    told: NoiseSpectrum,
+    soft: Softness | None,
+    noisy: bool,
+    prior: Denoiser,
+    strength: float,
+    seeds: tuple[int, int],
+    corner: tuple[int, int],
+) -> Tensor:
+    """One tile in good light without its noise and its softness, neither clipped nor blended.
+
+    told : its noise, as strong as it is there. noisy : whether it is to be taken away, too, where
+    softness is. seeds : of the noise that `denoise` adds, and that `restore` puts back. corner : of
+    the tile in its photo.
+    """
+    level = float(told.rms) if told.present >= SEEN else 0.0
+    blur = None if soft is None else softness_degradation(soft, level)
+    doubted = blur is not None and noisy and not level  # noise, by its share
+    if told.rms >= LEAST_NOISE and (blur is None or doubted):
+        part = denoise(part, told, prior, strength, seeds[0], corner)
+    if soft is None or blur is None:
+        return part
+    sharp = deblurred(part, blur, prior, strength, Generator().manual_seed(seeds[1]))
+    return part + soft.present * (sharp - part) if soft.present < 1 else sharp
 
 
 def relit(y: Tensor, diagnosis: Diagnosis, kinds: list[str]) -> tuple[Tensor, Tensor]:
