@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-# What half or twice as much of those from EACH on would give: benchmarks/estimator_constants.py. The
-# width changes by a hundredth or two of a pixel, so none of them is critical.
+# What half or twice as much of those from EACH on gives: benchmarks/estimator_constants.py. Widths
+# change by one to three hundredths of a pixel, so none of them is critical.
 TILE = 128  # pixels: in each of these squares edges are looked for
 TILES = 192  # at most, the steepest: 12 megapixels in seconds
 MARGIN = 14  # pixels around a tile that profiles may reach into
