@@ -160,7 +160,8 @@ def of_noise(found: NoiseSpectrum, gain: float) -> Finding:
     if found.present >= SEEN:
         line = f"noise of {level}"
     elif visible >= ASKED["noise"]:
-        line = f"perhaps noise of {level}: {100 * found.present:.0f}% likely, taken away by as much"
+        percent = f"{100 * found.present:.0f}%"
+        line = f"perhaps noise of {level}: {percent} likely, so {percent} of it is taken away"
     rms = Estimate(255 * found.rms, 255 * found.rms.std)
     return Finding("noise", rms, "of 255", visible, line, found)
 

@@ -147,6 +147,14 @@ def test_of_few_edges_none_need_be_sharp(plain):
     assert "left as it is, so few edges" in finding.line
 
 
+def test_the_widest_blurs_are_told_only():
+    """Steps of every direction, as many as can be asked for; 3 pixels are the widest tried."""
+    found = estimate_softness(GaussianBlur(37, 4.6)(discs(1024).repeat(1, 1, 2, 2)))
+    assert found.width == pytest.approx(4.6, abs=0.7)
+    assert "too much would be invented" in found.doubt
+    assert not of_softness(found).seen
+
+
 @pytest.mark.parametrize("share", [0.9, 1.0])
 def test_what_has_nothing_finer_than_its_edges_is_left(plain, monkeypatch, share):
     """As a phone's file, whose details were taken for noise and whose edges were sharpened."""

@@ -66,9 +66,11 @@ class Light:
     @property
     def line(self) -> str:
         """What was found, in plain words."""
-        chance = f"{100 * self.visible:.0f}% that a person sees a fault in the light"
+        chance = f"{100 * self.visible:.0f}% chance that a person sees it"
         if self.fault == "none":
-            return f"light as in good photos ({chance}); left as it is"
+            if self.visible < 0.5:
+                return f"as in good photos ({100 * self.visible:.0f}% chance of a fault)"
+            return f"perhaps a fault ({chance}), but which is not sure enough; left as it is"
         change = f"{self.stops:+.1f} ± {self.stops.std:.1f} stops at its middle"
         return f"{self.fault} ({chance}): {change}"
 
