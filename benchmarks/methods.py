@@ -439,7 +439,7 @@ def in_table(method):
         kind: np.mean([r["psnr"] for r in rows if r["settings"] == kind])
         for kind in {r["settings"] for r in rows}
     }
-    kind = max(scores, key=scores.get)
+    kind = "documented" if method == "restore" else max(scores, key=scores.get)  # ours as it comes
     told = next(r["chosen"] for r in rows if r["settings"] == kind)
     values = {written(names, v): v for v in (usual, *others)}[told]
     return kind, dict(zip(names, values, strict=True))
