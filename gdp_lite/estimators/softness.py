@@ -41,8 +41,8 @@ SEEN_AT, SEEN_SLOPE, LAPSE = 0.83, 21.0, 0.08
 # streaks. benchmarks/soft_photos.py --tune prints all of it.
 TELLING = (250, 250, 100)
 FINEST = 0.95
-# Pixels: the widest blur of the tables, found as such. In a photo of a soft scene 4.6 were found, and
-# what was undone of them lost 8 dB.
+# Pixels: the widest blur of the tables, found as such. In a photo of a soft scene 4.6 were found,
+# and undoing them lost 8 dB.
 WIDEST = 3.0
 
 
