@@ -17,8 +17,8 @@ from gdp_lite.estimators import estimate_blur_width, estimate_flat_noise, estima
 from gdp_lite.estimators.blur import sharpest_width
 
 # What JPEG, and a phone's own noise reduction and sharpening, leave behind: errors too coarse for
-# the noise estimate to see. With 4/255 coarse noise loses 0.35 dB more
-# (benchmarks/estimator_constants.py), but a clean photo comes back to 39.6 dB and no longer to 40
+# the noise estimate to see. With 4/255 photos with coarse noise gain 0.35 dB more
+# (benchmarks/estimator_constants.py), but one clean photo comes back to 39.6 dB and no longer to 40
 # (benchmarks/do_no_harm.py). Deblurring amplifies such errors, so it assumes more of them: with
 # 3/255 it gains as much, and by eye text gets halos; with 8/255 it gains less.
 CODING_NOISE = 3 / 255

@@ -15,8 +15,8 @@ TASKS = {
     "superres": "add the detail that is missing inside blocks of --factor pixels; size stays",
     "inpaint": "replace what is white in --mask, and nothing else",
 }
-# As in `pairs.kinds`.
 PRIOR = "another diffusion model: a folder, a hub's name or OpenAI's file, see `priors`"
+# As in `pairs.kinds`.
 PAIRS = {
     "blocks": "super-resolution: averages of --factor x --factor blocks, 4 or 8",
     "blur": "deblurring: an n x n Gaussian kernel, n = --size, std --width",
