@@ -11,12 +11,10 @@ that loses most, as `tasks.detail_in_blocks`. Writes gdp_lite/book/results/block
 
 import argparse
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 import torch
-from common import photos, show
+from common import CAPTURES, photos, show
 from PIL import Image
 
 from gdp_lite.book.results import save_results
@@ -24,7 +22,6 @@ from gdp_lite.degradations import BlockAverageSameSize, GaussianBlur
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.tasks import detail_in_blocks
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gdp-lite" / "captures"
 STORED = ((75, 2), (85, 2), (92, 0), (95, 0))  # quality, subsampling
 
 
@@ -48,7 +45,7 @@ def versions(x, factor):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--captures", default=str(CACHE))
+    parser.add_argument("--captures", default=str(CAPTURES))
     args = parser.parse_args()
     torch.set_num_threads(1)
     scenes = [(n, x) for n, x in photos(args.captures) if n.endswith("-scene")]

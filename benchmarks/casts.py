@@ -3,7 +3,8 @@
     python benchmarks/casts.py --shared ../shared
 
 Every other of train/val's photos, and the scenes of train/large that benchmarks/captures.py cuts,
-512 pixels, many of them without anything white; each as it is and with a random cast in linear
+512 pixels, many of them without anything white; by both the share was chosen. Kodak's photos are
+held back. Each as it is and with a random cast in linear
 light (log gains of standard deviation 0.22): `findings.of_colour`. Writes
 gdp_lite/book/results/casts.csv: the share of good photos in which a cast is seen; of casts above
 0.25 the share that is seen, and of these the share that undoing makes smaller. Then, for what is
@@ -12,16 +13,14 @@ where one photo in five has a cast. A minute.
 """
 
 import math
-from pathlib import Path
 
 import torch
-from common import arguments, photos, show
+from common import CAPTURES, arguments, photos, show
 
 from gdp_lite.book.results import save_results
 from gdp_lite.findings import CAST_SHARE, of_colour
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
 
-CAPTURES = Path.home() / ".cache" / "gdp-lite" / "captures"
 SPREAD, LARGE, OFTEN = 0.22, 0.25, 0.2
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -57,9 +56,10 @@ def left(cases, share):
 
 
 def main():
-    args = arguments(__doc__, "train/val").parse_args()
+    args = arguments(__doc__, "eval/kodak24, train/val").parse_args()
     generator, rows = torch.Generator().manual_seed(0), []
     groups = {
+        "Kodak": [x for _, x in photos(f"{args.shared}/eval/kodak24")],
         "val": [x for _, x in photos(f"{args.shared}/train/val")][::2],
         "large": [x for name, x in photos(CAPTURES) if name.startswith("large-")
                   and name.endswith("-scene")],

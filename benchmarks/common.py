@@ -14,6 +14,7 @@ from skimage import restoration
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.book.classical import as_image as as_image  # for those who import it from here
+from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
     JPEG,
     BlockAverage,
@@ -36,6 +37,7 @@ PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
 # By a trial on 12 crops of train/large, which softness.py --tune repeats on others: the unsharp
 # mask's best on the 8 blurred ones (the 4 captures want none), Richardson-Lucy's a compromise.
 USM_AMOUNT, USM_RADIUS, RL_STEPS = 1.0, 1.5, 5
+CAPTURES = Path.home() / ".cache" / "gdp-lite" / "captures"  # of benchmarks/captures.py
 NLM = {"patch_size": 5, "patch_distance": 6, "channel_axis": -1}
 
 
@@ -125,6 +127,17 @@ def mean_and_error(differences):
     """Mean of paired differences and its standard error, two floats."""
     gap = torch.as_tensor(differences, dtype=torch.float64)
     return float(gap.mean()), float(gap.std() / len(gap) ** 0.5)
+
+
+def save_parts(name, parts):
+    """Rows of several kinds, as one table; each is printed as soon as it is known."""
+    rows = []
+    for part in parts:
+        for row in part:
+            rows.append(row)
+            show(row)
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    save_results(name, [{key: row.get(key, "") for key in keys} for row in rows])
 
 
 def show(row):

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import arguments, photos, show
+from common import CAPTURES, arguments, photos, show
 from PIL import Image, ImageDraw, ImageFont
 
 from gdp_lite import read_photo
@@ -35,7 +35,6 @@ from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
 from gdp_lite.kinds.covered import of_overlay
 from gdp_lite.kinds.jpeg import of_coding
 
-CAPTURES = Path.home() / ".cache" / "gdp-lite" / "captures"
 STAMPS = {
     "date, orange": ("24.12.'98  17:05", "#ff8c14"),
     "name, white": ("(c) A. Studio", "white"),

@@ -15,22 +15,20 @@
 Writes gdp_lite/book/results/estimator_constants.csv. About 5 minutes on one core.
 """
 
-import io
 from itertools import islice
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from common import arguments, centre, mean_and_error, photos, show
-from PIL import Image
+from common import arguments, centre, mean_and_error, photos, save_parts
 from scipy import ndimage
 
 from gdp_lite import tasks
+from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.metrics import psnr
-from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianBlur
 from gdp_lite.estimators import anchors, cast_posterior, edge_profiles
-from gdp_lite.image import LUMA, from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
+from gdp_lite.image import LUMA, linear_to_srgb, srgb_to_linear
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
@@ -59,10 +57,7 @@ def filed(x, noise, quality, coarse=0.0, seed=0):
     """x with noise, of a grain as coarse as `coarse` pixels, as a JPEG."""
     grain = np.random.default_rng(seed).normal(size=x.shape)
     grain = ndimage.gaussian_filter(grain, (0, 0, coarse, coarse))
-    y = (x + noise / grain.std() * torch.from_numpy(grain).float()).clamp(0, 1)
-    file = io.BytesIO()
-    Image.fromarray(to_uint8(y)).save(file, "JPEG", quality=quality)
-    return from_uint8(np.asarray(Image.open(file)))
+    return through_jpeg(x + noise / grain.std() * torch.from_numpy(grain).float(), quality)
 
 
 def sharpest(luma):
@@ -149,13 +144,9 @@ def main():
     torch.set_num_threads(1)
     trained = islice(photos(f"{args.shared}/train/photos"), 0, None, 42)
     held = list(islice(photos(f"{args.shared}/train/val"), 0, None, 5))
-    crops, rows = [centre(x, 128) for _, x in held[::2]], []
-    for part in (edges(trained), casts(held), coding(crops, load_prior())):
-        for row in part:
-            rows.append(row)
-            show(row)
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    save_results("estimator_constants", [{key: row.get(key, "") for key in keys} for row in rows])
+    crops = [centre(x, 128) for _, x in held[::2]]
+    parts = edges(trained), casts(held), coding(crops, load_prior())
+    save_parts("estimator_constants", parts)
 
 
 if __name__ == "__main__":

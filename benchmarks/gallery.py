@@ -34,7 +34,7 @@ from torch import Generator
 from torch.nn import functional
 
 from gdp_lite.book.appearance import true_noise
-from gdp_lite.book.classical import non_local
+from gdp_lite.book.classical import classical, non_local
 from gdp_lite.book.gallery import (
     ENTRIES,
     PHOTOS,
@@ -62,7 +62,7 @@ from gdp_lite.estimators import (
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
 from gdp_lite.prior import load_prior
-from gdp_lite.restoring import amplified, cleaned, relit
+from gdp_lite.restoring import cleaned, relit
 from gdp_lite.sampler import restore
 
 MARGIN = 32  # pixels
@@ -388,7 +388,8 @@ def captured(kind, name, size, prior, folder):
     if kind == "phone-noise":
         truth = spectrum_of(true_noise(*(to_uint8(image) for image in (y, quiet))))
         for which, noise in (("known", truth), ("found", estimate_noise_spectrum(y))):
-            out[f"simple, {which}"] = (centre(non_local(part, noise), size), tool, "")
+            tame = part + noise.present * (non_local(part, noise) - part)  # as `denoise` does
+            out[f"simple, {which}"] = (centre(tame, size), tool, "")
             image = denoise(part, noise, prior)
             words = f"noise {255 * noise.rms:.1f} of 255"
             if which == "found":
@@ -399,11 +400,9 @@ def captured(kind, name, size, prior, folder):
     kinds = found.seen
     z, gain = relit(y, found, kinds)
     z, gain = (centre(image, outer) for image in (z, gain))
-    image = tame = z.clamp(0, 1)
+    image, tame = z.clamp(0, 1), classical(z, gain, found, kinds)
     if {"noise", "softness"} & set(kinds):
         image = cleaned(z, gain, found, prior, kinds)
-    if "noise" in kinds:
-        tame = non_local(tame, amplified(found.findings["noise"].detail, float(gain.mean())))
     words = f"found: {', '.join(kinds) or 'nothing'}"
     out["simple, found"] = (centre(tame, size), f"same light, then {tool}", "")
     out["found"] = (centre(image, size), "diagnose, restore_image", words)

@@ -12,11 +12,10 @@ Ten minutes.
 """
 
 import io
-from pathlib import Path
 
 import numpy as np
 import torch
-from common import arguments, as_image, centre, haarpsi, mean_and_error, photos, show
+from common import CAPTURES, arguments, as_image, centre, haarpsi, mean_and_error, photos, show
 from PIL import Image
 from skimage import restoration
 
@@ -29,7 +28,6 @@ from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.kinds.jpeg import coarseness, decoded
 from gdp_lite.restoring import OVERLAP, TILE
 
-CAPTURES = Path.home() / ".cache" / "gdp-lite" / "captures"
 QUALITIES = (10, 20, 30, 50, 70, 90)
 SETTINGS = ((8, 0.25, 0.25), (5, 0.1, 0.25), (5, 0.1, 0.0), (5, 0.05, 0.0), (1, 0.05, 0.0))
 SIMPLE = {"non-local means": (0.1, 0.2, 0.4, 0.8), "total variation": (0.1, 0.2, 0.4, 0.8)}

@@ -15,10 +15,9 @@ from itertools import islice
 from unittest.mock import patch
 
 import torch
-from common import arguments, centre, mean_and_error, photos, show
+from common import arguments, centre, mean_and_error, photos, save_parts
 
 from gdp_lite.book.metrics import psnr
-from gdp_lite.book.results import save_results
 from gdp_lite.degradations import JPEG, jpeg
 from gdp_lite.estimators.blur import radial_spectrum
 from gdp_lite.prior import load_prior
@@ -70,16 +69,8 @@ def main():
     torch.set_num_threads(1)
     trained = islice(photos(f"{args.shared}/train/photos"), 0, None, 5)
     held = [x for _, x in islice(photos(f"{args.shared}/train/val"), 0, None, 24)]
-    prior, rows = load_prior(), []
-    for part in (
-        good_photos(trained),
-        rounding([centre(x, 64) for x in held], prior),
-    ):
-        for row in part:
-            rows.append(row)
-            show(row)
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    save_results("package_constants", [{key: row.get(key, "") for key in keys} for row in rows])
+    crops = [centre(x, 64) for x in held]
+    save_parts("package_constants", (good_photos(trained), rounding(crops, load_prior())))
 
 
 if __name__ == "__main__":

@@ -17,13 +17,12 @@ Writes gdp_lite/book/results/sampler_constants.csv. About 6 minutes on one core.
 from unittest.mock import patch
 
 import torch
-from common import arguments, centre, mean_and_error, photos, show
+from common import arguments, centre, mean_and_error, photos, save_parts
 from torch.nn.functional import avg_pool2d
 
 from gdp_lite import sampler
 from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.metrics import psnr
-from gdp_lite.book.results import save_results
 from gdp_lite.degradations import (
     BlockAverage,
     Contrast,
@@ -109,13 +108,8 @@ def main():
     torch.set_num_threads(1)
     every = [photo for _, photo in photos(f"{args.shared}/train/val")][::12]
     x = torch.cat([centre(avg_pool2d(photo, 2), SIZE) for photo in every])
-    prior, rows = load_prior(), []
-    for part, count in ((above, 16), (draws, 6), (learned, 8)):
-        for row in part(x[:count], prior):
-            rows.append(row)
-            show(row)
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    save_results("sampler_constants", [{key: row.get(key, "") for key in keys} for row in rows])
+    prior, parts = load_prior(), ((above, 16), (draws, 6), (learned, 8))
+    save_parts("sampler_constants", (part(x[:count], prior) for part, count in parts))
 
 
 if __name__ == "__main__":

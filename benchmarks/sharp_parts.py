@@ -10,31 +10,19 @@ undoes, 0 for none. Writes gdp_lite/book/results/sharp_parts.csv. Two minutes.
 """
 
 import argparse
-import io
-import os
-from pathlib import Path
 
-import numpy as np
 import torch
-from common import photos, show
-from PIL import Image
+from common import CAPTURES, photos, show
 from torch.nn import functional
 
+from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianBlur
 from gdp_lite.estimators import estimate_blur_width, estimate_noise
 from gdp_lite.estimators.blur import sharpest_width
-from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.tasks import CODING_NOISE, SHARP
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gdp-lite" / "captures"
 SIDE = 64  # pixels of the sharp square
-
-
-def jpeg(x, quality):
-    file = io.BytesIO()
-    Image.fromarray(to_uint8(x)).save(file, "JPEG", quality=quality)
-    return from_uint8(np.asarray(Image.open(file)))
 
 
 def versions(x):
@@ -53,7 +41,7 @@ def versions(x):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--captures", default=str(CACHE))
+    parser.add_argument("--captures", default=str(CAPTURES))
     args = parser.parse_args()
     torch.set_num_threads(1)
     scenes = [(n, x) for n, x in photos(args.captures) if n.endswith("-scene")]
@@ -61,7 +49,7 @@ def main():
     for name, x in [s for s in scenes if s[0].startswith("large-")][::9]:
         for kind, y in versions(x):
             for quality in (60, 85, 95):
-                z = jpeg(y, quality)
+                z = through_jpeg(y, quality)
                 sigma = float(estimate_noise(z, coded=True))
                 whole = float(estimate_blur_width(z, sigma))
                 part = sharpest_width(z, (sigma**2 + CODING_NOISE**2) ** 0.5)

@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 import torch
 from common import (
+    CAPTURES,
     RL_STEPS,
     USM_AMOUNT,
     USM_RADIUS,
@@ -45,6 +46,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from gdp_lite import diagnose, load_prior, restoring
+from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.phone import LUMA, Capture, ideal, jpeg, photograph
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import Blur, GaussianBlur, defocus_kernel, motion_kernel
@@ -53,7 +55,6 @@ from gdp_lite.estimators.finest import finest_detail
 from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
 from gdp_lite.restoring import restore_image
 
-CAPTURES = Path.home() / ".cache" / "gdp-lite" / "captures"
 SIDE, MARGIN = 144, 8
 CASES = [("gaussian", w) for w in (1.0, 1.5, 2.2, 3.0)]
 CASES += [("defocus", 2.0), ("defocus", 3.5), ("motion", 5.0), ("motion", 9.0), ("bicubic", 2.0)]
@@ -80,9 +81,7 @@ def blurred(x, kind, size, rng):
     noise = ndimage.gaussian_filter(rng.normal(size=x.shape), (0, 0, 0.6, 0.6))
     level = (0, 1, 2, 4)[int(rng.integers(4))] / 255
     y = y + level / noise.std() * torch.from_numpy(noise).float()
-    file = io.BytesIO()
-    Image.fromarray(to_uint8(y)).save(file, "JPEG", quality=int(rng.integers(75, 96)))
-    return read(file)
+    return through_jpeg(y, int(rng.integers(75, 96)))
 
 
 def soft_captures(scene, capture, turn, rng):
