@@ -59,10 +59,10 @@ def main():
     args = arguments(__doc__, "eval/kodak24, train/val").parse_args()
     generator, rows = torch.Generator().manual_seed(0), []
     groups = {
-        "Kodak": [x for _, x in photos(f"{args.shared}/eval/kodak24")],
         "val": [x for _, x in photos(f"{args.shared}/train/val")][::2],
         "large": [x for name, x in photos(CAPTURES) if name.startswith("large-")
                   and name.endswith("-scene")],
+        "Kodak": [x for _, x in photos(f"{args.shared}/eval/kodak24")],
     }  # fmt: skip
     for group, pictures in groups.items():
         good, cast = tried(pictures, generator)

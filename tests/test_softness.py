@@ -176,6 +176,17 @@ def test_finest_detail_is_a_share_of_the_blur():
     assert math.isnan(finest_detail(step[:, :40], 2.0, noise=0.5))
 
 
+def test_finest_detail_takes_its_own_smoothing_out(monkeypatch):
+    """Fine lines: half or all of the Gaussian against noise, nearly the same width."""
+    lines, shares = np.zeros((128, 128), np.float32), []
+    lines[:, ::16] = 5
+    for grain in (0.3, 0.6):
+        monkeypatch.setattr("gdp_lite.estimators.finest.GRAIN", grain)
+        shares.append(finest_detail(ndimage.gaussian_filter(lines, 0.8), 0.8))
+    assert shares[1] == pytest.approx(shares[0], rel=0.12)
+    assert shares[0] == pytest.approx(0.66, rel=0.1)  # beside the step that the same blur makes
+
+
 def test_finest_detail_is_the_same_in_strips(monkeypatch):
     luma = np.random.default_rng(0).random((90, 70)).astype(np.float32)
     whole = finest_detail(luma, 1.3)
