@@ -13,7 +13,8 @@ from gdp_lite.files.encoding import kind_for
 from gdp_lite.files.reading import bytes_of, name_of
 from gdp_lite.files.saving import encode_photo
 from gdp_lite.photos import Photo, check_output, read_mask, read_photo, read_strokes, save_bytes
-from gdp_lite.prior import Denoiser, Prior, load_prior
+from gdp_lite.precision import in_precision, precision_in, precision_of, with_precision
+from gdp_lite.prior import Denoiser, load_prior
 from gdp_lite.report import SETTINGS, Report, checksum_of, findings_of, read_report, versions
 from gdp_lite.restoring import needs_prior, restore_image
 from gdp_lite.tasks import pick_device
@@ -47,6 +48,7 @@ def restore_photo(
     strip: bool = False,
     prior: Denoiser | str | Path | None = None,
     device: str = "auto",
+    precision: str | None = None,
     say: Callable[[str], object] = lambda line: None,
     progress: Callable[[int, int], object] | None = None,
     checksum: str | None = None,
@@ -71,6 +73,8 @@ def restore_photo(
     strip : leave out where the photo was taken.
     prior : a `Denoiser`, or what `load_prior` takes; loaded only where it is needed.
     device : where the network goes: auto, cpu, cuda, cuda:1, mps.
+    precision : in which it computes: no (float32), bf16 or fp16; None for the `quickest` of a prior
+        that is named, and for what another one does by itself.
     say : called with every line about what is found and done.
     progress : called with (tiles that are done, of how many).
     checksum : SHA-256 that the photo's file must have, as in a report.
@@ -103,7 +107,7 @@ def restore_photo(
     check_output(output, path, overwrite, photo)
     place = pick_device(device)
     if isinstance(prior, str | Path):  # one that is not there is an error, needed or not
-        loaded(prior, place)
+        loaded(prior, place, precision)
     told_mask = None if mask is None else read_mask(mask, photo)
     painted = None if strokes is None else (read_strokes(strokes, photo), photo.image)
     diagnosis = diagnose(photo.image, photo.iso, photo.coding)
@@ -117,7 +121,7 @@ def restore_photo(
         say(f"undoing: {', '.join(kinds)}")
         if asked := [kind for kind in kinds if not diagnosis.findings[kind].seen]:
             say(f"asked for, though not seen for certain: {', '.join(asked)}")
-        network = loaded(prior, place) if needs_prior(diagnosis, kinds) else None
+        network = loaded(prior, place, precision) if needs_prior(diagnosis, kinds) else None
         if network is not None and (line := how_seen(network, *photo.image.shape[-2:])):
             say(line)
     x, change = undone(photo, diagnosis, kinds, network, strength, seed, progress, name_of(path))
@@ -137,7 +141,10 @@ def restore_photo(
         done=kinds if change else [],
         change=round(change, 2),
         notes=[*photo.notes, *notes],
-        settings={**dict(zip(SETTINGS, options, strict=True)), "kinds": kinds},
+        settings={
+            **dict(zip(SETTINGS, (*options, precision_in(network)), strict=True)),
+            "kinds": kinds,
+        },
         versions=versions(prior),
         seconds=round(time.monotonic() - began, 1),
     )
@@ -203,19 +210,24 @@ def undone(
     return x, 255 * _rms(x, photo.image)
 
 
-def loaded(prior: Denoiser | str | Path | None, device: str) -> Denoiser:
+def loaded(
+    prior: Denoiser | str | Path | None, device: str, precision: str | None = None
+) -> Denoiser:
     """The prior itself, or the one of that name, which stays in memory for the next photo.
 
-    Of one with a native size a `TiledPrior` that shows it no other.
+    Of one with a native size a `TiledPrior` that shows it no other. precision: as in
+    `restore_photo`; ValueError for one that is not known, or that the prior does not have.
     """
     if isinstance(prior, str | Path | None):
-        return fitted(_load(prior and str(prior), device))
-    return fitted(prior)
+        return fitted(_load(prior and str(prior), device, precision))
+    return fitted(
+        prior if precision is None else in_precision(prior, precision_of(precision, device))
+    )
 
 
 @lru_cache(maxsize=1)
-def _load(name: str | None, device: str) -> Prior:
-    return load_prior(name or None, device)
+def _load(name: str | None, device: str, precision: str | None) -> Denoiser:
+    return with_precision(load_prior(name or None, device), device, precision)
 
 
 def _rms(x: Tensor, y: Tensor) -> float:

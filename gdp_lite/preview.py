@@ -65,6 +65,7 @@ def preview_photo(
     overwrite: bool = False,
     prior: Denoiser | str | Path | None = None,
     device: str = "auto",
+    precision: str | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> Preview:
     """Write one picture: three parts of the photo, on the left as they are, right as restored.
@@ -95,7 +96,9 @@ def preview_photo(
     painted = None if strokes is None else (read_strokes(strokes, photo), y)
     with ThreadPoolExecutor(1) as beside:  # loading takes one core some seconds, and so does this
         asked = set(KINDS if only is None else only) - set(skip)
-        loading = beside.submit(loaded, prior, place) if asked - {"light", "colour"} else None
+        loading = (
+            beside.submit(loaded, prior, place, precision) if asked - {"light", "colour"} else None
+        )
         diagnosis = diagnose(y, photo.iso, photo.coding)
         diagnosis = told(diagnosis, noise, blur, exposure, told_mask, painted)
     kinds = diagnosis.chosen(only, skip)

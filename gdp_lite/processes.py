@@ -19,7 +19,6 @@ from gdp_lite.tasks import pick_device
 
 # One process may wait for another that long: the shares of an evaluation are not equally hard.
 PATIENCE = timedelta(days=1)
-PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
@@ -118,48 +117,3 @@ class Processes:
 def _leave() -> None:
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-
-
-class InPrecision(torch.nn.Module):
-    """A network of diffusers' that computes in another precision than its weights have.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> class Same(torch.nn.Linear):
-    ...     def forward(self, x, t):
-    ...         return SimpleNamespace(sample=super().forward(x))
-    >>> InPrecision(Same(2, 2), torch.bfloat16)(torch.ones(1, 2), None).sample.dtype
-    torch.bfloat16
-    """
-
-    def __init__(self, network: torch.nn.Module, dtype: torch.dtype):
-        super().__init__()
-        self.network, self.dtype = network, dtype
-
-    def forward(self, x: Tensor, t: Any) -> Any:
-        """As the network's, but its answer has that precision."""
-        with torch.autocast(x.device.type, self.dtype):
-            return self.network(x, t)
-
-
-def precision_of(asked: str | None, device: str, usual: str = "") -> torch.dtype:
-    """In what the network computes; weights, losses and averages stay in float32.
-
-    asked: a key of `PRECISIONS`; None for what ``accelerate launch --mixed_precision`` says, else
-    the usual one: by default bf16 on CUDA and full precision elsewhere. ValueError for another, and
-    for fp16 on a CPU.
-
-    Examples
-    --------
-    >>> precision_of(None, "cpu"), precision_of("bf16", "cpu")
-    (torch.float32, torch.bfloat16)
-    """
-    told = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    usual = usual or ("bf16" if torch.device(device).type == "cuda" else "no")
-    name = asked or (told if told != "no" else usual)  # "no" is what accelerate says by default
-    if name not in PRECISIONS:
-        raise ValueError(f"precision must be {', '.join(PRECISIONS)}, not {name}")
-    if name == "fp16" and torch.device(device).type != "cuda":
-        raise ValueError("fp16 needs CUDA: bf16 has float32's range")
-    return PRECISIONS[name]

@@ -14,7 +14,7 @@ from gdp_lite.report import Report, checksum_of
 
 FOLDER = ".gdp-lite"
 ASKED = {"only": None, "skip": (), "noise": None, "blur": None, "exposure": None, "strength": 1.0}
-ASKED |= {"seed": 0, "strip": False, "prior": None}
+ASKED |= {"seed": 0, "strip": False, "prior": None, "precision": None}
 # Another torch or machine changes last digits; another package or prior, what is seen.
 DECISIVE = ("gdp_lite", "prior")
 

@@ -16,8 +16,10 @@ from gdp_lite.priors.known import BUNDLED, place_of
 WEIGHTS = (".safetensors", ".bin", ".json")  # what `load_prior` reads of a folder
 SETTINGS = (
     *("noise", "blur", "exposure", "mask", "strokes", "strength", "seed", "strip"),
-    *("prior", "device"),
+    *("prior", "device", "precision"),
 )
+# What an older report does not say: there were no strokes, and networks computed in float32.
+OLDER = {"strokes": None, "precision": "no"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Report:
     change : root mean square of what changed, of 255.
     notes : one line about everything of the file that could not be kept.
     settings : noise, blur, exposure, mask and strokes (their files), strength, seed, strip, prior,
-        device, and kinds, which were to be undone: with them `restore_photo` repeats it.
+        device, precision, and kinds, which were to be undone: with them `restore_photo` repeats it.
     versions : of the package, the prior (a checksum of its weights), torch, Python and the machine,
         on which it is the same bit for bit.
     seconds : of the whole.
@@ -83,7 +85,8 @@ def read_report(path: str | Path) -> Report:
     try:
         told = json.loads(Path(path).read_bytes())
         report = Report(**told)
-        report.settings.setdefault("strokes", None)  # there were none in older reports
+        for name, then in OLDER.items():
+            report.settings.setdefault(name, then)
         if {*SETTINGS, "kinds"} - set(report.settings):
             raise ValueError("settings are missing")
     except OSError as error:

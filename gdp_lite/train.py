@@ -32,8 +32,9 @@ from torch.nn import functional
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import add_noise
 from gdp_lite.image import to_model
+from gdp_lite.precision import PRECISIONS, precision_of
 from gdp_lite.prior import load_prior, save_pipeline
-from gdp_lite.processes import PRECISIONS, Processes, precision_of
+from gdp_lite.processes import Processes
 from gdp_lite.schedule import NoiseSchedule, linear_schedule
 
 CHANNELS = (32, 64, 128, 128)  # what learns most in an hour or two on a CPU

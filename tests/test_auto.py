@@ -555,7 +555,8 @@ def test_the_options_reach_restore_photo(folder, monkeypatch):
 
     monkeypatch.setattr(auto, "restore_photo", fake)
     line = "restore photo.jpg --only light,noise --skip colour --noise 3 --blur 0.8 --exposure=-1"
-    line += " --strength 2 --seed 5 --device cpu --prior x --overwrite --strip -q --report r.json"
+    line += " --strength 2 --seed 5 --device cpu --precision bf16 --prior x"
+    line += " --overwrite --strip -q --report r.json"
     assert main(line.split()) == 0
     assert seen == {
         **{"path": "photo.jpg", "output": None, "only": ["light", "noise"], "skip": ["colour"]},
@@ -567,6 +568,7 @@ def test_the_options_reach_restore_photo(folder, monkeypatch):
             "strength": 2,
             "seed": 5,
             "device": "cpu",
+            "precision": "bf16",
         },
         **{"mask": None, "prior": "x", "overwrite": True, "strip": True},
     }

@@ -15,7 +15,8 @@ from gdp_lite.pairs.evaluate import PART, TABLE, evaluate_pairs
 from gdp_lite.pairs.kinds import Kind
 from gdp_lite.pairs.prepare import prepare_pairs
 from gdp_lite.pairs.rows import Rows
-from gdp_lite.processes import Processes, precision_of
+from gdp_lite.precision import precision_of
+from gdp_lite.processes import Processes
 
 # Without a GPU, accelerate 1.15 starts one process with --cpu, and two with --multi_gpu.
 LAUNCH = "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"

@@ -16,7 +16,7 @@ OF_TASKS = ("steps", "factor")
 OF_AUTO = ("only", "skip", "exposure", "strokes", "preview", "report", "again")
 OF_PHOTOS = (
     *("only", "skip", "noise", "blur", "exposure", "mask", "strokes", "strip"),
-    *("prior", "preview"),
+    *("prior", "precision", "preview"),
 )
 
 
@@ -113,7 +113,7 @@ def check(args: argparse.Namespace) -> None:
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `restore_photo`."""
     names = ["skip", "noise", "blur", "exposure", "mask", "strokes", "strength", "seed", "strip"]
-    names += ["prior", "device"]
+    names += ["prior", "device", "precision"]
     return {"only": args.only or None, **{name: getattr(args, name) for name in names}}
 
 

@@ -36,13 +36,14 @@ def restore_task(args: argparse.Namespace) -> int:
     if not args.quiet:
         say("loading the prior ...")
 
+    from gdp_lite.precision import with_precision
     from gdp_lite.prior import load_prior
     from gdp_lite.tiling import TiledPrior, count_tiles, fitted, how_seen
 
     height, width = photo.image.shape[-2:]
     steps = args.steps or POLICY[degradation.kind].steps
     large = height * width > WHOLE
-    network = load_prior(args.prior, device, say)
+    network = with_precision(load_prior(args.prior, device, say), device, args.precision)
     if (line := how_seen(network, height, width)) and not args.quiet:
         say(line)
     try:

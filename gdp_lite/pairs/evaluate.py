@@ -1,6 +1,5 @@
 """Prepared pairs restored and scored: the source's experiment, for whoever has the data."""
 
-import copy
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +17,9 @@ from gdp_lite.pairs.prepare import COLUMNS, MANIFEST, png_of, settings_of
 from gdp_lite.pairs.rows import Rows
 from gdp_lite.pairs.scores import NAMES, Scores
 from gdp_lite.photos import PhotoError, read_photo, save_bytes
-from gdp_lite.prior import Denoiser, Prior
-from gdp_lite.processes import InPrecision, Processes, precision_of
+from gdp_lite.precision import in_precision, precision_of
+from gdp_lite.prior import Denoiser
+from gdp_lite.processes import Processes
 from gdp_lite.report import versions
 from gdp_lite.sampler import restore
 from gdp_lite.tasks import ROUNDING_NOISE
@@ -99,7 +99,7 @@ def evaluate_pairs(
     tell, say = say, say if ours.main else _nothing
     progress = progress if ours.main else _nothing
     computed = precision_of(precision, ours.device, usual="no")
-    network, now = _computing(loaded(prior, ours.device), computed), versions(prior)
+    network, now = in_precision(loaded(prior, ours.device, "no"), computed), versions(prior)
     asked = {"pairs": told, "steps": steps, "strength": strength, "seed": seed} | (
         {} if computed == torch.float32 else {"precision": str(computed)}
     )
@@ -169,18 +169,6 @@ def _take_parts(target: Path, rows: Sequence[Mapping[str, str]]) -> None:
     parts = sorted(target.glob(PART.format("*")))
     if parts:
         Rows(target / SCORES, TABLE).take(parts, [row["name"] for row in rows])
-
-
-def _computing(denoiser: Denoiser, dtype: torch.dtype) -> Denoiser:
-    """The same, its network in another precision; the one that was given stays as it is."""
-    if dtype == torch.float32:
-        return denoiser
-    new: Any = copy.copy(denoiser)
-    if isinstance(denoiser, TiledPrior):
-        new.denoiser = _computing(denoiser.denoiser, dtype)
-    elif isinstance(denoiser, Prior):
-        new.unet = InPrecision(denoiser.unet, dtype)
-    return new
 
 
 def _begin(target: Path, settings: Mapping[str, object]) -> None:
