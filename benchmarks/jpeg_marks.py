@@ -25,7 +25,8 @@ from gdp_lite.book.results import save_results
 from gdp_lite.degradations import JPEG
 from gdp_lite.estimators.coding import Coding, tables_of_quality
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.kinds.jpeg import coarseness, decoded
+from gdp_lite.kinds.cells import unmarked
+from gdp_lite.kinds.jpeg import coarseness, mark_of
 from gdp_lite.restoring import OVERLAP, TILE
 
 QUALITIES = (10, 20, 30, 50, 70, 90)
@@ -120,7 +121,7 @@ def main():
         for name in [*held[:24:4], *held[24:]]:
             x = centre(pictures[name], 128)
             y = coded(x, quality)
-            results = {"file": y, "restored": decoded(y, coding, prior, TILE, OVERLAP)}
+            results = {"file": y, "restored": unmarked(y, mark_of(coding), prior, TILE, OVERLAP)}
             results |= {tool: simple(tool, s, y, quality) for tool, s in strengths.items()}
             for way, z in results.items():
                 found[way].append((float(psnr(z.clamp(0, 1), x)), float(haarpsi(z, x))))

@@ -27,6 +27,7 @@ from gdp_lite.estimators import (
     Light,
     NoiseSpectrum,
     Softness,
+    estimate_blocks,
     estimate_light,
     estimate_noise_spectrum,
     estimate_softness,
@@ -44,9 +45,9 @@ from gdp_lite.findings import (
     small,
 )
 from gdp_lite.image import check_photo
+from gdp_lite.kinds import jpeg, resolution
 from gdp_lite.kinds.covered import of_mask, of_overlay
 from gdp_lite.kinds.grey import of_strokes
-from gdp_lite.kinds.jpeg import degradation_of, of_coding
 
 __all__ = ["KINDS", "SEEN", "Diagnosis", "Finding", "diagnose", "told"]
 
@@ -108,16 +109,19 @@ class Diagnosis:
         if "grey" in detail:  # before the lens, which treats all channels alike
             stages.append(detail["grey"].degradation())
         blur = softness_degradation(detail["softness"], sigma) if "softness" in detail else None
-        late = [detail[kind].degradation() for kind in ("missing", "overlay") if kind in detail]
+        late: list[Degradation] = []
+        if "resolution" in detail:
+            late.append(resolution.degradation_of(detail["resolution"]))
+        late += [detail[kind].degradation() for kind in ("missing", "overlay") if kind in detail]
         if detail.get("jpeg") is not None:
-            late.append(degradation_of(detail["jpeg"]))
+            late.append(jpeg.degradation_of(detail["jpeg"]))
         if blur is not None:  # its sigma has the noise already
             sigma, blur.sigma = blur.sigma, 0.0 if late else blur.sigma
             stages.append(blur)
         elif "noise" in detail and not late:
             stages.append(GaussianNoise(sigma, coded=True))
         if late:  # noise was there before the file, which is the last
-            late[-1].sigma = sigma
+            late[-1].sigma = max(sigma, late[-1].sigma)
         stages += late
         return Compose(*stages).requires_grad_(False) if stages else None
 
@@ -179,8 +183,12 @@ def diagnose(photo: Tensor, iso: float | None = None, coding: Coding | None = No
             of_softness(soft.result(), level),
             of_noise(noise, gain),
             of_overlay(photo),
-            of_coding(photo, coding),
+            jpeg.of_coding(photo, coding),
         ]
+    if (blocks := estimate_blocks(photo)).side > 1:
+        findings = [resolution.left_to_blocks(finding) for finding in findings]
+        findings.append(resolution.of_blocks(blocks))
+    findings.sort(key=lambda finding: KINDS.index(finding.kind))
     return Diagnosis({finding.kind: finding for finding in findings})
 
 

@@ -19,7 +19,10 @@ from gdp_lite.image import srgb_to_linear
 
 # In capture order. Grey and those after the noise have modules of their own in `gdp_lite.kinds`; a
 # photo's colours are lost where a person's strokes tell some, parts missing where a mask says so.
-KINDS = ("light", "colour", "grey", "softness", "noise", "missing", "overlay", "jpeg")
+KINDS = (
+    *("light", "colour", "grey", "softness", "noise"),
+    *("resolution", "missing", "overlay", "jpeg"),
+)
 SEEN = 0.5  # from this probability on a finding is acted upon
 # An overlay is told, and undone when a person asks, as it may be a part of the scene: of 60 good
 # photos one seems to have some (benchmarks/diagnosis.py).
@@ -57,6 +60,7 @@ class Finding:
     visible : the probability that a person would see it.
     line : in plain words.
     detail : what the estimator returned, with all of Phi.
+    doubt : why it is left as it is though it is seen; empty where undoing it helps.
     """
 
     kind: str
@@ -65,13 +69,12 @@ class Finding:
     visible: float
     line: str
     detail: Any
+    doubt: str = ""
 
     @property
     def seen(self) -> bool:
-        """Whether it is acted upon: seen, and for softness no doubt that undoing it helps."""
-        if isinstance(self.detail, Softness) and not self.detail.present:
-            return False
-        return self.visible >= ASKED.get(self.kind, SEEN)
+        """Whether it is acted upon: seen, and no doubt that undoing it helps."""
+        return not self.doubt and self.visible >= ASKED.get(self.kind, SEEN)
 
     def phi(self) -> dict[str, Any]:
         """Its Phi as numbers, words and lists."""
@@ -143,9 +146,9 @@ def of_softness(found: Softness, noise: float = 0.0) -> Finding:
     width = Estimate(math.hypot(found.width, found.length / 12**0.5), found.width.std)
     line, share = found.line, 1.0 if COARSE * noise > FLOOR else SHARE
     if found.visible >= SEEN:
-        share = 0.0 if found.doubt else share
         line += f"; left as it is, {found.doubt}" if found.doubt else _undone(share)
-    return Finding("softness", width, "pixels", found.visible, line, found._replace(present=share))
+    detail = found._replace(present=share)
+    return Finding("softness", width, "pixels", found.visible, line, detail, found.doubt)
 
 
 def _undone(share: float) -> str:

@@ -17,9 +17,9 @@ from gdp_lite.auto import MAX_PIXELS, loaded
 from gdp_lite.colour import keep_colour
 from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, known_kinds, told
 from gdp_lite.image import to_uint8
+from gdp_lite.kinds.cells import unmarked_part
 from gdp_lite.kinds.covered import uncovered
 from gdp_lite.kinds.grey import coloured
-from gdp_lite.kinds.jpeg import decoded, whole_blocks
 from gdp_lite.photos import check_output, read_mask, read_photo, read_strokes, save_bytes
 from gdp_lite.prior import Denoiser
 from gdp_lite.restoring import OVERLAP, TILE, cleaned, hints_of, needs_prior, passes, relit
@@ -146,7 +146,7 @@ def looked_at(
     """Three parts of a photo as they are and as restored; parameters as in `restore_image`."""
     began = time.monotonic()
     z, gain = relit(y, diagnosis, kinds)
-    places = parts_of(y, gain, passes(diagnosis, kinds)[2])
+    places = parts_of(y, gain, passes(diagnosis, kinds).mask)
     before = [cut(y, corner) for corner in places]
     after = [cut(z, corner).clamp(0, 1) for corner in places]
     seconds = time.monotonic() - began
@@ -178,24 +178,22 @@ def _restored(
     seed: int,
 ) -> dict[tuple[int, int], Tensor]:
     """What `restore_image` does, on parts of the photo in the light of the whole."""
-    coded, clean, mask = passes(diagnosis, kinds)
+    todo = passes(diagnosis, kinds)
     x, how = y, (strength, seed)
-    if coded is not None:
-        x = y.clone()
+    for mark in todo.marks:
+        before, x = x, x.clone()
         for top, left in places:
             place = (..., slice(top, top + SIDE), slice(left, left + SIDE))
-            wide, offset, inner = whole_blocks(place, y.shape[-2:], coded)
-            there = coded._replace(offset=offset)
-            x[place] = decoded(y[wide], there, prior, TILE, OVERLAP, *how)[inner]
+            x[place] = unmarked_part(before, place, mark, prior, TILE, OVERLAP, *how)
     z, gain = relit(x, diagnosis, kinds)
     after = {}
     for corner in places:
         part = cut(z, corner).clamp(0, 1)
-        if clean:
+        if todo.clean:
             x = cleaned(cut(z, corner), cut(gain, corner), diagnosis, prior, kinds, *how)
             part = keep_colour(x, part)
-        if mask is not None:
-            part = uncovered(part, cut(mask, corner), prior, TILE, OVERLAP, *how)
+        if todo.mask is not None:
+            part = uncovered(part, cut(todo.mask, corner), prior, TILE, OVERLAP, *how)
         after[corner] = part
     return after
 

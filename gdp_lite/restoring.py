@@ -8,6 +8,8 @@ rest.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -19,11 +21,11 @@ from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import denoise, denoising_calls
 from gdp_lite.diagnosis import SEEN, Diagnosis
 from gdp_lite.estimators import NoiseSpectrum, Softness
-from gdp_lite.estimators.coding import Coding
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
+from gdp_lite.kinds import jpeg, resolution
+from gdp_lite.kinds.cells import Mark, unmarked
 from gdp_lite.kinds.covered import uncovered
 from gdp_lite.kinds.grey import Hints, coloured
-from gdp_lite.kinds.jpeg import decoded
 from gdp_lite.overshoot import limit_overshoot
 from gdp_lite.policy import POLICY
 from gdp_lite.prior import Denoiser
@@ -41,6 +43,11 @@ WHITE = 0.95  # display range: from here to 1 a cast is undone less and less: wh
 SOFT_STEPS = 5
 GRAIN = 4  # pixels: of so many one is asked how the noise has grown, along each axis
 ROWS = 256  # of a photo at a time, for memory
+# The last that was made first.
+MARKS: dict[str, Callable[[Any], Mark]] = {
+    "jpeg": jpeg.mark_of,
+    "resolution": resolution.mark_of,
+}
 
 
 def restore_image(
@@ -86,33 +93,31 @@ def restore_image(
             raise ValueError("what is to be undone needs a prior")
         z, _ = relit(y, diagnosis, kinds)
         return y if z is y else z.clamp_(0, 1)
-    coded, clean, mask = passes(diagnosis, kinds)
-    count, done = (coded is not None) + clean + (mask is not None), 0
+    todo, done = passes(diagnosis, kinds), 0
 
     def advanced(number: int, tiles: int) -> None:  # every pass has the same tiles
         if progress is not None:
-            progress(done * tiles + number, count * tiles)
+            progress(done * tiles + number, todo.count * tiles)
 
     x, how = y, (strength, seed, advanced)
-    if coded is not None:
-        x, done = decoded(x, coded, prior, TILE, OVERLAP, *how), 1
+    for mark in todo.marks:
+        x, done = unmarked(x, mark, prior, TILE, OVERLAP, *how), done + 1
     z, gain = relit(x, diagnosis, kinds)
     lit = z is not x
-    if clean:
+    if todo.clean:
         x = cleaned(z, gain, diagnosis, prior, kinds, *how)
         x, done = keep_colour(x, z.clamp_(0, 1) if lit else z), done + 1
     elif lit:
         x = z.clamp_(0, 1)
-    if mask is not None:
-        x = uncovered(x, mask, prior, TILE, OVERLAP, *how)
+    if todo.mask is not None:
+        x = uncovered(x, todo.mask, prior, TILE, OVERLAP, *how)
     hints = hints_of(diagnosis, kinds)
     return x if hints is None else coloured(x, hints, prior, strength, seed)
 
 
 def needs_prior(diagnosis: Diagnosis, kinds: list[str]) -> bool:
     """Whether a network is called to undo these kinds."""
-    coded, clean, mask = passes(diagnosis, kinds)
-    return coded is not None or clean or mask is not None or bool(hints_of(diagnosis, kinds))
+    return bool(passes(diagnosis, kinds).count or hints_of(diagnosis, kinds))
 
 
 def hints_of(diagnosis: Diagnosis, kinds: list[str]) -> Hints | None:
@@ -121,19 +126,45 @@ def hints_of(diagnosis: Diagnosis, kinds: list[str]) -> Hints | None:
     return found.detail if found is not None and "grey" in kinds else None
 
 
-def passes(diagnosis: Diagnosis, kinds: list[str]) -> tuple[Coding | None, bool, Tensor | None]:
-    """What the network undoes: a coding; whether noise or softness; the mask of what is covered.
+@dataclass(frozen=True)
+class Passes:
+    """What the network undoes, tile by tile, in this order.
 
-    Tile by tile, in this order: a file's marks were made last, and what is covered is filled with
-    what is around it, once that is clean.
+    A file's marks were made last, and what is covered is filled with what is around it, once that
+    is clean.
+
+    Parameters
+    ----------
+    marks : each is a pass of its own.
+    clean : whether there is noise or softness.
+    mask : (H, W), 0 where the photo is covered; None where it is not.
+
+    Examples
+    --------
+    >>> Passes([], True, None).count
+    1
     """
+
+    marks: list[Mark]
+    clean: bool
+    mask: Tensor | None
+
+    @property
+    def count(self) -> int:
+        """How many passes there are."""
+        return len(self.marks) + self.clean + (self.mask is not None)
+
+
+def passes(diagnosis: Diagnosis, kinds: list[str]) -> Passes:
+    """What the network undoes of these kinds."""
     detail = {kind: f.detail for kind, f in diagnosis.findings.items() if kind in kinds}
     soft = "softness" in detail and softness_degradation(detail["softness"]) is not None
     covered = [detail[kind].mask for kind in ("missing", "overlay") if kind in detail]
     mask = torch.stack(covered).amin(0) if covered else None
     if mask is not None and bool(mask.all()):
         mask = None
-    return detail.get("jpeg"), "noise" in detail or soft, mask
+    marks = [mark_of(detail[k]) for k, mark_of in MARKS.items() if detail.get(k) is not None]
+    return Passes(marks, "noise" in detail or soft, mask)
 
 
 def calls(diagnosis: Diagnosis, kinds: list[str]) -> int:
@@ -145,16 +176,16 @@ def calls(diagnosis: Diagnosis, kinds: list[str]) -> int:
     >>> calls(told(diagnose(torch.full((1, 3, 32, 32), 0.5)), noise=5), ["noise"])
     1
     """
-    coded, clean, mask = passes(diagnosis, kinds)
-    number = 0 if coded is None else POLICY["jpeg"].steps
-    if clean:
+    todo = passes(diagnosis, kinds)
+    number = sum(mark.row.steps for mark in todo.marks)
+    if todo.clean:
         noise = diagnosis.noise
         if "softness" not in kinds:
             number += denoising_calls(noise)
         else:
             doubted = "noise" in kinds and noise.present < SEEN
             number += SOFT_STEPS + (denoising_calls(noise) if doubted else 0)
-    return number + (0 if mask is None else POLICY["missing"].steps)
+    return number + (0 if todo.mask is None else POLICY["missing"].steps)
 
 
 def cleaned(

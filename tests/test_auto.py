@@ -236,7 +236,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(folder, monkeypatch):
     [
         (
             {"only": ["blur"]},
-            "unknown kind 'blur'; there are light, colour, grey, softness, noise, missing, overlay",
+            "unknown kind 'blur'; there are light, colour, grey, softness, noise, resolution",
         ),
         ({"skip": ["x"]}, "unknown kind 'x'"),
         ({"device": "cuda:99"}, "'cuda:99' is not available here"),
@@ -651,7 +651,7 @@ def test_diagnose_prints_and_writes_nothing(folder, capsys):
     [
         (
             "photo.jpg --only blur",
-            "--only: knows light, colour, grey, softness, noise, missing, overlay, jpeg, not",
+            "--only: knows light, colour, grey, softness, noise, resolution, missing",
         ),
         ("photo.jpg --exposure 9", "--exposure: must be a number from -5 to 5"),
         ("photo.jpg --mask m.png", "m.png does not exist"),

@@ -27,8 +27,11 @@ def good():
 
 
 def test_every_kind_has_its_finding_in_capture_order(good):
-    assert KINDS == ("light", "colour", "grey", "softness", "noise", "missing", "overlay", "jpeg")
-    assert tuple(good.findings) == tuple(k for k in KINDS if k not in ("grey", "missing"))
+    assert KINDS[:5] == ("light", "colour", "grey", "softness", "noise")
+    assert KINDS[5:] == ("resolution", "missing", "overlay", "jpeg")
+    assert tuple(good.findings) == tuple(
+        k for k in KINDS if k not in ("grey", "resolution", "missing")
+    )
     for kind, finding in good.findings.items():
         assert finding.kind == kind
         assert 0 <= finding.visible <= 1
@@ -179,7 +182,7 @@ def test_findings_are_numbers_words_and_lists_for_json(good):
 
     text = json.dumps(findings_of(told(good, exposure=1)), allow_nan=False)
     back = json.loads(text)
-    assert list(back) == [k for k in KINDS if k not in ("grey", "missing")]
+    assert list(back) == [k for k in KINDS if k not in ("grey", "resolution", "missing")]
     assert set(back["noise"]) == {"estimate", "std", "unit", "visible", "line", "phi"}
     assert back["light"]["phi"]["stops"] == [[-1.0] * 4] * 4
     assert len(back["noise"]["phi"]["bands"]) == 2

@@ -19,8 +19,9 @@ from gdp_lite.diagnosis import diagnose, told
 from gdp_lite.estimators.coding import Coding, estimate_coding, quality_of, tables_of_quality
 from gdp_lite.files import pixels
 from gdp_lite.image import from_uint8
+from gdp_lite.kinds.cells import unmarked
 from gdp_lite.kinds.covered import of_overlay, uncovered
-from gdp_lite.kinds.jpeg import decoded, degradation_of, of_coding
+from gdp_lite.kinds.jpeg import degradation_of, mark_of, of_coding
 from gdp_lite.preview import preview_photo
 from gdp_lite.restoring import needs_prior, restore_image
 
@@ -112,8 +113,8 @@ def test_tiles_of_whole_blocks_give_what_the_whole_gives():
     grey = lambda x, sigma: torch.full_like(x, 0.5)  # noqa: E731
     photo = read_photo(coded(picture(), 20, subsampling="4:2:0"))
     coding = photo.coding._replace(offset=(3, 9))  # any grid will do
-    whole = decoded(photo.image, coding, grey, 576, 24)
-    tiles = decoded(photo.image, coding, grey, 90, 10)
+    whole = unmarked(photo.image, mark_of(coding), grey, 576, 24)
+    tiles = unmarked(photo.image, mark_of(coding), grey, 90, 10)
     assert 255 * float((whole - tiles).abs().max()) < 0.01
     assert rms(whole - photo.image) > 1
 
@@ -177,7 +178,7 @@ def test_tiny_flat_black_and_white(size, value):
     assert not of_coding(y, None).seen
     coding = Coding(*tables_of_quality(10), (7, 3), True)
     assert of_coding(y, coding).seen
-    x = decoded(y, coding, smooth, 576, 24)
+    x = unmarked(y, mark_of(coding), smooth, 576, 24)
     assert x.shape == y.shape
     assert bool(x.isfinite().all())
 

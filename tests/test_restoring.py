@@ -93,8 +93,9 @@ def test_softness_is_undone_by_its_share_and_wholly_when_asked(noisy, found):
     whole = restore_image(noisy, wide, smooth, ["softness"])
     old = wide.findings["softness"]
 
-    def undone(present, visible):
-        finding = replace(old, detail=old.detail._replace(present=present), visible=visible)
+    def undone(present, visible, doubt=""):
+        detail = old.detail._replace(present=present)
+        finding = replace(old, detail=detail, visible=visible, doubt=doubt)
         diagnosis = replace(wide, findings={**wide.findings, "softness": finding})
         return restore_image(noisy, diagnosis, smooth, ["softness"])
 
@@ -103,7 +104,7 @@ def test_softness_is_undone_by_its_share_and_wholly_when_asked(noisy, found):
     assert rms(some - 0.8 * (whole - noisy)) < 0.05 * rms(some)
     assert rms(whole - noisy) > 1
     assert torch.equal(undone(0.8, 0.1), whole), "not seen: a person has asked"
-    assert torch.equal(undone(0.0, 0.9), whole), "doubted: a person has asked"
+    assert torch.equal(undone(0.8, 0.9, "few edges"), whole), "doubted: a person has asked"
 
 
 def test_a_prior_is_asked_for_where_it_is_needed(noisy, found):

@@ -143,7 +143,7 @@ def test_of_few_edges_none_need_be_sharp(plain):
     assert "few edges" in found.doubt
     finding = of_softness(found)
     assert not finding.seen
-    assert finding.detail.present == 0
+    assert finding.doubt
     assert "left as it is, so few edges" in finding.line
 
 

@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 # As in `diagnosis`, which is slow to import.
-KINDS = ("light", "colour", "grey", "softness", "noise", "missing", "overlay", "jpeg")
+KINDS = (
+    *("light", "colour", "grey", "softness", "noise"),
+    *("resolution", "missing", "overlay", "jpeg"),
+)
 TASKS = {
     "denoise": "remove sensor noise; its level is estimated unless --noise is given",
     "deblur": "undo a Gaussian blur; its width is estimated unless --blur is given",

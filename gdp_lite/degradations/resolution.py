@@ -102,6 +102,7 @@ class BlockAverageSameSize(Degradation):
     ----------
     factor : d, a whole number; ValueError else.
     sigma : noise, display range.
+    offset : rows and columns of the first blocks that lie outside of the image, 0 to d - 1.
 
     Examples
     --------
@@ -111,16 +112,22 @@ class BlockAverageSameSize(Degradation):
 
     linear = True
 
-    def __init__(self, factor: int = 4, sigma: float = 0.0):
+    def __init__(self, factor: int = 4, sigma: float = 0.0, offset: tuple[int, int] = (0, 0)):
         super().__init__(sigma)
         self.factor = whole_factor(factor)
+        if not all(0 <= n < self.factor for n in offset):
+            raise ValueError(f"an offset is 0 to {self.factor - 1}, not {tuple(offset)}")
+        self.offset = offset
 
     def extra_repr(self) -> str:
         return f"factor {self.factor}"
 
     def A(self, x: Tensor) -> Tensor:
-        average = BlockAverage(self.factor, tuple(x.shape[-2:]))
-        return average.replicate(average.A(x))
+        top, left = self.offset
+        inside = functional.pad(torch.ones_like(x[:1, :1]), (left, 0, top, 0))
+        average = BlockAverage(self.factor, tuple(inside.shape[-2:]))
+        mean = average.A(functional.pad(x, (left, 0, top, 0))) / average.A(inside)
+        return average.replicate(mean)[..., top:, left:]
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         return self.A(y)

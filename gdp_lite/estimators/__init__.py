@@ -7,6 +7,7 @@ asks the prior.
 """
 
 from gdp_lite.estimators.anchors import Reference, cast_posterior, exposure_posterior
+from gdp_lite.estimators.blocks import Blocks, estimate_blocks
 from gdp_lite.estimators.blur import estimate_blur_width
 from gdp_lite.estimators.coding import Coding, estimate_coding
 from gdp_lite.estimators.estimate import Estimate
@@ -25,6 +26,7 @@ from gdp_lite.estimators.softness import Softness, estimate_softness
 from gdp_lite.estimators.stamp import find_stamp
 
 __all__ = [
+    "Blocks",
     "Coding",
     "Estimate",
     "JpegTables",
@@ -34,6 +36,7 @@ __all__ = [
     "Softness",
     "cast_posterior",
     "coarse_to_fine_kernel",
+    "estimate_blocks",
     "estimate_blur_width",
     "estimate_coding",
     "estimate_flat_noise",
