@@ -234,6 +234,16 @@ def test_a_converted_network_equals_openais(tmp_path, case):
     assert (folder / "model_index.json").exists() == (case in ("adm", "plain"))
 
 
+@pytest.mark.parametrize("T", [1000, 4000, 250])
+def test_a_linear_schedule_of_openais_has_the_same_noise_for_every_T(tmp_path, T):
+    """Their betas are scaled by 1000 / T, so that the last level is about the same."""
+    torch.save(random_state(*CASES["plain"][0]), tmp_path / "model.pt")
+    folder = convert(tmp_path / "model.pt", tmp_path / "out", Recipe(heads=1, T=T))
+    ours = load_prior(folder).schedule.beta[1:]
+    theirs = torch.linspace(0.1 / T, 20 / T, T, dtype=torch.float64)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("wrong", [{"heads": 2}, {"new_order": True}, {"rescaled": False}])
 def test_the_comparison_sees_a_wrong_recipe(tmp_path, wrong):
     state = random_state(*CASES["improved"][0])
