@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import warnings
@@ -78,6 +79,47 @@ def test_a_folder_with_attention_is_the_same_network(tmp_path, flat, weights):
     x = normal(2, 3, 24, 24).float()
     with torch.no_grad():
         torch.testing.assert_close(prior.eps(x, 77), unet(x, 76).sample)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"variant": "fp16"},
+        {"variant": "ema", "safe_serialization": False},
+        {"max_shard_size": "200KB"},
+        {"variant": "fp16", "max_shard_size": "200KB"},
+    ],
+    ids=str,
+)
+def test_weights_are_found_under_each_of_diffusers_names(tmp_path, capfd, stored):
+    unet = faces_like(tmp_path / "a")
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(tmp_path / "b", **stored)
+    capfd.readouterr()
+    prior = load_prior(tmp_path / "b")
+    assert "unsafe" not in capfd.readouterr().err, "weights alone are read, and nothing is said"
+    x = normal(1, 3, 32, 32).float()
+    with torch.no_grad():
+        torch.testing.assert_close(prior.eps(x, 77), unet.eval()(x, 76).sample)
+
+
+def test_what_is_wrong_with_a_folder_is_named(tmp_path):
+    faces_like(tmp_path / "good")
+    for name in ("weights", "json", "scheduler", "betas"):
+        shutil.copytree(tmp_path / "good", tmp_path / name)
+    (tmp_path / "weights" / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    (tmp_path / "json" / "unet" / "config.json").write_text("{")
+    shutil.rmtree(tmp_path / "scheduler" / "scheduler")
+    told = tmp_path / "betas" / "scheduler" / "scheduler_config.json"
+    told.write_text('{"_class_name": "ScoreSdeVeScheduler", "num_train_timesteps": 9}')
+    for name, match in (
+        ("weights", "holds no weights"),
+        ("json", "config.json.* is not a valid JSON"),
+        ("scheduler", "no file named scheduler_config.json"),
+        ("betas", "ScoreSdeVeScheduler names no steps and no betas"),
+    ):
+        with pytest.raises(ValueError, match=match) as error:
+            load_prior(tmp_path / name)
+        assert "\n" not in str(error.value)
 
 
 def test_a_small_picture_is_padded_to_the_native_size(tmp_path):
