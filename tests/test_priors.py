@@ -1,5 +1,6 @@
 """Priors from elsewhere: diffusers' folders, OpenAI's checkpoints, and what is refused."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -17,8 +18,9 @@ from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.cli import main
 from gdp_lite.degradations import GaussianNoise
 from gdp_lite.prior import Prior, load_prior, save_folder, schedule_from_config
-from gdp_lite.priors import known, places
+from gdp_lite.priors import known, listing, places
 from gdp_lite.priors.layout import ADM, IMPROVED, Recipe, layout_of
+from gdp_lite.priors.listing import listed
 from gdp_lite.priors.openai import convert
 from gdp_lite.sampler import restore
 from gdp_lite.schedule import linear_schedule
@@ -406,11 +408,11 @@ def test_priors_are_listed_fetched_and_converted_from_the_shell(tmp_path, capsys
     prior = load_prior(folder)
     assert (prior.schedule.T, prior.native_size) == (500, 48)
     assert main(["priors"]) == 0
-    listed = capsys.readouterr().out
-    assert "not the published file" in listed
+    told = capsys.readouterr().out
+    assert "not the published file" in told
     for name in known.KNOWN:
-        assert name in listed
-    rows = {line.split()[0]: line for line in listed.splitlines()}
+        assert name in told
+    rows = {line.split()[0]: line for line in reversed(told.splitlines())}
     assert " yes " in rows["256x256_diffusion_uncond"]
     assert " no " in rows["imagenet64_uncond_100M_1500K"]
     # The same file by its address, from a server that is a folder.
@@ -429,6 +431,47 @@ def test_priors_are_listed_fetched_and_converted_from_the_shell(tmp_path, capsys
         assert main(["priors", *bad]) == 2
     note = json.loads((tmp_path / "it" / "gdp_lite.json").read_text())
     assert note["heads"] == 4
+
+
+def test_the_list_has_a_checksum_for_whatever_is_here(tmp_path, monkeypatch):
+    """Of every known prior: published, or of the weights themselves, or said to be unknown."""
+
+    def checksums():
+        lines = listed()
+        begin = lines.index("sha256") + 1
+        return dict(line.split(maxsplit=1) for line in lines[begin : begin + len(known.KNOWN)])
+
+    found = checksums()
+    assert list(found) == list(known.KNOWN)
+    weights = known.BUNDLED / "unet" / "diffusion_pytorch_model.safetensors"
+    own = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert found["bundled"].startswith(own)
+    assert "of the published file" in found["256x256_diffusion_uncond"]
+    assert found["google/ddpm-celebahq-256"] == "unknown until it is fetched"
+    assert found["imagenet64_uncond_100M_1500K"] == "unknown until it is fetched"
+    # As the hub's client keeps them: a link to a file that is called by the hub's checksum.
+    snapshot = tmp_path / "hub" / "snapshot"
+    faces_like(snapshot, flat=True)
+    file = snapshot / "diffusion_pytorch_model.safetensors"
+    own = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.rename(tmp_path / "hub" / own)
+    file.symlink_to(tmp_path / "hub" / own)
+    monkeypatch.setattr(listing, "place_of", lambda name: snapshot if "celeba" in name else None)
+    assert checksums()["google/ddpm-celebahq-256"].startswith(own)
+    assert checksums()["google/ddpm-celebahq-256"].endswith("as the hub tells")
+    (tmp_path / "hub" / own).write_bytes(b"cut off")
+    assert "NOT what the hub tells" in checksums()["google/ddpm-celebahq-256"]
+
+
+def test_a_converted_file_is_listed_with_its_checksum(tmp_path):
+    file = tmp_path / "imagenet64_uncond_100M_1500K.pt"
+    torch.save(random_state(*CASES["improved"][0]), file)
+    folder = convert(file)
+    own = hashlib.sha256(file.read_bytes()).hexdigest()
+    line = f"{file.stem:30} {own}  of the file that was converted here"
+    assert line in listed()
+    (folder / "gdp_lite.json").write_text("{}")
+    assert f"{folder}: damaged, delete it" in listed()
 
 
 def memory():
