@@ -125,14 +125,14 @@ def restore_folder(
 
 
 def photos_in(
-    folder: Path, output: Path, endings: Container[str] = tuple(ENDINGS)
+    folder: Path, output: Path | None = None, endings: Container[str] = tuple(ENDINGS)
 ) -> Iterator[Path]:
     """Names of the photos in a folder, sorted, by their endings; what lies in output is left out.
 
     A linked folder is looked into, unless it was reached already or leads back. One that cannot be
     read is left out as well.
     """
-    apart, reached = output.resolve(), [folder.resolve()]
+    apart, reached = output and output.resolve(), [folder.resolve()]
     found = []
     for place, folders, files in os.walk(folder, followlinks=True):
         here, kept = Path(place), []

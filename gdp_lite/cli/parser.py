@@ -187,10 +187,10 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
-        from gdp_lite.train import add_arguments, run
+        from gdp_lite.cli.train import add_arguments, run_train
 
         add_arguments(train)
-        train.set_defaults(run=run)
+        train.set_defaults(run=run_train)
     return parser
 
 
