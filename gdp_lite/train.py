@@ -316,14 +316,22 @@ class _Run:
         if not (out / "state.pt").exists():
             return
         device = self.generator.device
-        state = torch.load(out / "state.pt", map_location=device, weights_only=True)
-        if state["network"] != self.shape:
+        damaged = f"{out / 'state.pt'} is damaged: delete it to begin anew"
+        try:
+            state = torch.load(out / "state.pt", map_location=device, weights_only=True)
+            shape = state["network"]
+        except Exception as error:  # torch raises almost anything
+            raise ValueError(damaged) from error
+        if shape != self.shape:
             raise ValueError(f"{out} holds another network than {self.shape}")
-        for name in ("unet", "average", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
-        self.generator.set_state(state["generator"].cpu())
-        self.step, self.spent = state["step"], state["spent"]
-        self.scaler.load_state_dict(state.get("scaler") or self.scaler.state_dict())
+        try:
+            for name in ("unet", "average", "optimiser"):
+                getattr(self, name).load_state_dict(state[name])
+            self.generator.set_state(state["generator"].cpu())
+            self.step, self.spent = state["step"], state["spent"]
+            self.scaler.load_state_dict(state.get("scaler") or self.scaler.state_dict())
+        except (LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise ValueError(damaged) from error
         if loud:
             print(f"resumed at step {self.step}, {self.spent / 60:.1f} minutes trained", flush=True)
 

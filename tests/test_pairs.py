@@ -300,7 +300,7 @@ def test_evaluation_goes_on_and_one_bad_file_stops_nothing(classes, tmp_path):
         evaluate_pairs(out, prior=prior, steps=3, device="cpu")
     with pytest.raises(ValueError, match="holds no pairs"):
         evaluate_pairs(classes, prior=prior)
-    for text in ("nonsense", "[]", "{}"):
+    for text in ("nonsense", "[]", "{}", '{"degrade": "blocks", "factor": "4"}'):
         (out / "prepare.json").write_text(text)
         with pytest.raises(ValueError, match="pairs") as error:
             evaluate_pairs(out, prior=prior)

@@ -427,7 +427,12 @@ def test_priors_are_listed_fetched_and_converted_from_the_shell(tmp_path, capsys
     capsys.readouterr()
     assert main(["priors", "--fetch", row.name]) == 2
     assert "checksum differs" in capsys.readouterr().err
-    for bad in (["-o", "x"], ["--fetch", "a/b", "--convert", "c"], ["--convert", "no.pt"]):
+    for bad in (
+        ["-o", "x"],
+        ["--fetch", ""],
+        ["--fetch", "a/b", "--convert", "c"],
+        ["--convert", "no.pt"],
+    ):
         assert main(["priors", *bad]) == 2
     note = json.loads((tmp_path / "it" / "gdp_lite.json").read_text())
     assert note["heads"] == 4

@@ -310,6 +310,26 @@ def test_compiled_training_takes_the_same_steps(folder, tmp_path, monkeypatch):
         torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-3)  # fp16, and bf16 in between
 
 
+def test_a_damaged_state_is_one_line(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = ["train", "--photos", str(folder), "--out", str(run), *SMALL]
+    assert main([*command, "--steps", "1"]) == 0
+    place, whole = run / "state.pt", (run / "state.pt").read_bytes()
+    state = torch.load(place, weights_only=True)
+    torch.save({"a": 1}, tmp_path / "other.pt")
+    torch.save({**state, "unet": {}}, tmp_path / "less.pt")
+    others = [(tmp_path / name).read_bytes() for name in ("other.pt", "less.pt")]
+    for damaged in (b"", b"hello\n", b"{}", whole[:5000], *others):
+        place.write_bytes(damaged)
+        capsys.readouterr()
+        assert main([*command, "--steps", "2"]) == 2
+        said = capsys.readouterr().err
+        assert "state.pt is damaged" in said
+        assert said.count("\n") == 1
+    place.write_bytes(whole)
+    assert main([*command, "--steps", "2"]) == 0
+
+
 def test_another_network_does_not_resume(folder, tmp_path, capsys):
     command = ["train", "--photos", str(folder), "--out", str(tmp_path), *SMALL, "--steps", "1"]
     assert main(command) == 0

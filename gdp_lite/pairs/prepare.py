@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.pairs.kinds import KINDS, Kind
+from gdp_lite.pairs.kinds import Kind, kind_of
 from gdp_lite.pairs.paired import paired, with_ending
 from gdp_lite.pairs.rows import Rows
 from gdp_lite.pairs.sources import Source, outputs_of, source_of
@@ -155,8 +155,7 @@ def settings_of(out: Path) -> dict:
     """How pairs were made; ValueError, in one line, for a folder without any."""
     try:
         settings = json.loads((out / SETTINGS).read_bytes())
-        if settings["degrade"] not in KINDS:
-            raise ValueError
+        kind_of(settings)
         return settings
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise ValueError(

@@ -36,6 +36,8 @@ def fetch(
     target = None if folder is None else Path(folder)
     if target is not None and target.exists():
         raise ValueError(f"{target} is there already: nothing is overwritten")
+    if not name:
+        raise ValueError("say which prior to fetch: `python -m gdp_lite priors` lists some")
     known = KNOWN.get(name)
     if known is not None and known.url:
         return _from_openai(known, target, say, progress)
