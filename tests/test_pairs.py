@@ -359,6 +359,8 @@ def test_the_commands(classes, tmp_path, capsys):
         ["prepare", "--source", "nowhere", "--degrade", "grey", "--out", out + "2"],
         ["prepare", "--source", str(classes), "--degrade", "blur", "--size", "4", "--out", out],
         ["prepare", "--source", str(classes), "--degrade", "fog", "--out", out],
+        ["prepare", "--source", "", "--degrade", "grey", "--out", out + "2"],
+        ["evaluate", "--pairs", ""],
         ["evaluate", "--pairs", str(classes)],
         ["evaluate", "--pairs", out, "--prior", "nowhere", "-o", out + "3"],
     )
