@@ -190,7 +190,7 @@ def load_prior(
         raise ValueError(f"{asked} is no 3-channel noise-predicting model")
     if unet.config.class_embed_type or unet.config.num_class_embeds:
         raise ValueError(f"{asked} asks for a class: unconditional models alone are priors")
-    attention = [part for part in unet.modules() if hasattr(part, "to_q")]
+    attention = _attention(unet)
     for part in attention if note["heads"] else ():
         part.heads = note["heads"]
     multiple = 2 ** (len(unet.config.block_out_channels) - 1)
@@ -198,6 +198,11 @@ def load_prior(
     side = max(side) if isinstance(side, list | tuple) else side
     native = side if attention else None
     return Prior(unet.to(device), schedule, multiple, native, note["time_scale"])
+
+
+def _attention(unet: torch.nn.Module) -> list[Any]:
+    """Its parts that compare places."""
+    return [part for part in unet.modules() if hasattr(part, "to_q")]
 
 
 def _note(source: str) -> dict[str, Any]:
@@ -247,6 +252,11 @@ def save_folder(prior: Prior, folder: str | Path) -> None:
     told = {"_class_name": "DDPMScheduler", "num_train_timesteps": prior.schedule.T, **betas}
     place.write_text(json.dumps({**told, "prediction_type": "epsilon"}) + "\n")
     _drop_origin(Path(folder) / "unet" / "config.json")
+    heads = {part.heads for part in _attention(prior.unet)}
+    note = {"time_scale": prior.time_scale, "heads": None, "side": prior.native_size}
+    if len(heads) == 1:  # at every width: diffusers tells widths of heads alone
+        note["heads"] = heads.pop()
+    (Path(folder) / NOTE).write_text(json.dumps(note, indent=2) + "\n")
 
 
 def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSchedule) -> None:

@@ -243,6 +243,18 @@ def test_a_prior_saved_as_a_folder_is_the_same(tmp_path):
         assert torch.equal(again.eps(x, 3), prior.eps(x, 3))
 
 
+def test_a_converted_prior_saved_as_a_folder_is_the_same(tmp_path):
+    """With its heads and its way of telling the time, which diffusers' options do not hold."""
+    torch.save(random_state(*CASES["improved"][0]), tmp_path / "model.pt")
+    prior = load_prior(convert(tmp_path / "model.pt", tmp_path / "a", IMPROVED))
+    save_folder(prior, tmp_path / "b")
+    again = load_prior(tmp_path / "b")
+    assert (again.time_scale, again.native_size) == (0.25, 32)
+    x = normal(1, 3, 32, 32).float()
+    with torch.no_grad():
+        assert torch.equal(again.eps(x, 3000), prior.eps(x, 3000))
+
+
 CASES = {
     # ADM and improved-diffusion, smaller; then every option the other way round.
     "adm": (((32, 64, 64), 2, (1, 2), True, True), Recipe(head_channels=16)),
