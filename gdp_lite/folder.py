@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,20 +124,37 @@ def restore_folder(
     return rows
 
 
-def photos_in(folder: Path, output: Path) -> Iterator[Path]:
+def photos_in(
+    folder: Path, output: Path | None = None, endings: Container[str] = tuple(ENDINGS)
+) -> Iterator[Path]:
     """Names of the photos in a folder, sorted, by their endings; what lies in output is left out.
 
-    A folder that cannot be read, or whose link leads back, is left out as well.
+    A linked folder is looked into, unless it was reached already or leads back. One that cannot be
+    read is left out as well.
     """
-    apart = output.resolve()
+    apart, reached = output and output.resolve(), [folder.resolve()]
     found = []
-    for place, folders, files in os.walk(folder):
-        here = Path(place)
-        folders[:] = [f for f in folders if f[0] != "." and (here / f).resolve() != apart]
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here, kept = Path(place), []
+        for name in sorted(folders):
+            there = (here / name).resolve()
+            if name[0] == "." or there == apart:
+                continue
+            if (here / name).is_symlink():
+                if any(_overlap(there, other) for other in reached):
+                    continue
+                reached.append(there)
+            kept.append(name)
+        folders[:] = kept
         found += [here / f for f in files if f[0] != "."]
     for path in sorted(found):
-        if path.suffix.lower() in ENDINGS:
+        if path.suffix.lower() in endings:
             yield path.relative_to(folder)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one of two folders lies in the other, or both are the same."""
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def is_done(

@@ -19,6 +19,7 @@ from gdp_lite.diffusion import check_time, predict_x0
 from gdp_lite.image import to_display, to_model
 from gdp_lite.priors.known import BUNDLED
 from gdp_lite.priors.openai import NOTE, write_index
+from gdp_lite.priors.parts import parts_of
 from gdp_lite.priors.places import located
 from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule, sigmoid_schedule
 
@@ -178,7 +179,7 @@ def load_prior(
     asked = BUNDLED if path is None else path
     try:
         source, online = located(path, say)
-        unet, config = _parts(source, online)
+        unet, config = parts_of(source, online)
         schedule = schedule_from_config(config)
         note = _note(source)
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -189,7 +190,7 @@ def load_prior(
         raise ValueError(f"{asked} is no 3-channel noise-predicting model")
     if unet.config.class_embed_type or unet.config.num_class_embeds:
         raise ValueError(f"{asked} asks for a class: unconditional models alone are priors")
-    attention = [part for part in unet.modules() if hasattr(part, "to_q")]
+    attention = _attention(unet)
     for part in attention if note["heads"] else ():
         part.heads = note["heads"]
     multiple = 2 ** (len(unet.config.block_out_channels) - 1)
@@ -199,19 +200,9 @@ def load_prior(
     return Prior(unet.to(device), schedule, multiple, native, note["time_scale"])
 
 
-def _parts(source: str, online: bool) -> tuple[Any, Mapping]:
-    """Network and scheduler's configuration, from a folder, the hub's cache or the hub."""
-    repair_torchvision()
-    from diffusers import DDPMScheduler, UNet2DModel
-
-    here: dict[str, Any] = {"local_files_only": not online}
-    try:
-        unet = UNet2DModel.from_pretrained(source, subfolder="unet", **here)
-        config = DDPMScheduler.load_config(source, subfolder="scheduler", **here)
-    except OSError:  # an older layout, still found on the hub: both in one folder
-        unet = UNet2DModel.from_pretrained(source, **here)
-        config = DDPMScheduler.load_config(source, **here)
-    return unet, config
+def _attention(unet: torch.nn.Module) -> list[Any]:
+    """Its parts that compare places."""
+    return [part for part in unet.modules() if hasattr(part, "to_q")]
 
 
 def _note(source: str) -> dict[str, Any]:
@@ -233,6 +224,10 @@ def schedule_from_config(config: Mapping) -> NoiseSchedule:
         raise ValueError("a schedule rescaled to zero signal at T is not supported")
     if config.get("trained_betas") is not None:
         return NoiseSchedule.from_betas(config["trained_betas"])
+    if not {"num_train_timesteps", "beta_schedule"} <= config.keys():
+        raise ValueError(
+            f"{config.get('_class_name', 'its scheduler')} names no steps and no betas"
+        )
     T, kind = config["num_train_timesteps"], config["beta_schedule"]
     start, end = config.get("beta_start", 1e-4), config.get("beta_end", 0.02)
     if kind == "linear":
@@ -257,6 +252,11 @@ def save_folder(prior: Prior, folder: str | Path) -> None:
     told = {"_class_name": "DDPMScheduler", "num_train_timesteps": prior.schedule.T, **betas}
     place.write_text(json.dumps({**told, "prediction_type": "epsilon"}) + "\n")
     _drop_origin(Path(folder) / "unet" / "config.json")
+    heads = {part.heads for part in _attention(prior.unet)}
+    note = {"time_scale": prior.time_scale, "heads": None, "side": prior.native_size}
+    if len(heads) == 1:  # at every width: diffusers tells widths of heads alone
+        note["heads"] = heads.pop()
+    (Path(folder) / NOTE).write_text(json.dumps(note, indent=2) + "\n")
 
 
 def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSchedule) -> None:

@@ -11,34 +11,30 @@ Every process draws the whole batch's crops, times and noise and computes its sh
 the same seed and the same ``--pixels`` give the same prior, up to rounding, on any number of them.
 """
 
-import argparse
 import copy
 import csv
-import inspect
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
 from gdp_lite._torchvision import repair_torchvision
+from gdp_lite.album import Photos
 from gdp_lite.diffusion import add_noise
 from gdp_lite.image import to_model
-from gdp_lite.precision import PRECISIONS, precision_of
+from gdp_lite.precision import precision_of
 from gdp_lite.prior import load_prior, save_pipeline
 from gdp_lite.processes import Processes
 from gdp_lite.schedule import NoiseSchedule, linear_schedule
 
 CHANNELS = (32, 64, 128, 128)  # what learns most in an hour or two on a CPU
-PHOTO_TYPES = {".jpg", ".jpeg", ".png", ".webp", ".avif"}
 
 
 def build_unet(channels: Sequence[int] = CHANNELS, layers: int = 1) -> torch.nn.Module:
@@ -61,79 +57,6 @@ def build_unet(channels: Sequence[int] = CHANNELS, layers: int = 1) -> torch.nn.
     )
     torch.nn.init.zeros_(unet.conv_out.weight)  # starts by predicting no noise at all
     return unet
-
-
-class Photos:
-    """A folder of photos in memory, from which random crops are drawn on any device.
-
-    All pixels lie in one uint8 tensor of shape (pixels, 3); a crop is an index computation,
-    so a batch costs one gather, on the CPU and on a GPU alike. Photos are drawn with equal
-    probability, whatever their size; where SOURCES.csv lists several views of one original,
-    these share its probability.
-    """
-
-    def __init__(self, folder: str | Path, smallest: int, device: str | torch.device = "cpu"):
-        paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PHOTO_TYPES)
-        pixels, sizes, kept = [], [], []
-        for path in paths:
-            image = np.asarray(Image.open(path).convert("RGB"))
-            if min(image.shape[:2]) >= smallest:
-                pixels.append(torch.from_numpy(image.reshape(-1, 3).copy()))
-                sizes.append(image.shape[:2])
-                kept.append(path)
-        if not kept:
-            raise ValueError(f"no photo of at least {smallest} x {smallest} pixels in {folder}")
-        self.pixels = torch.cat(pixels).to(device)
-        self.sizes = torch.tensor(sizes, device=device)
-        counts = self.sizes.prod(dim=1)
-        self.starts = counts.cumsum(0) - counts
-        self.weights = torch.tensor(_weights(folder, kept), device=device)
-
-    def crops(
-        self,
-        count: int,
-        size: int,
-        generator: torch.Generator,
-        zoom: float = 1.0,
-        part: slice = slice(None),
-    ) -> Tensor:
-        """(count, 3, size, size) float32 crops in [0, 1], half of them mirrored.
-
-        zoom: crops of round(size * zoom) pixels are shrunk to `size` (antialiased): the same
-        things at another distance. part: those that are wanted; all are drawn.
-        """
-        device, shrunk = self.pixels.device, size
-        size = round(size * zoom)
-        photo = torch.multinomial(self.weights, count, replacement=True, generator=generator)
-        place = torch.rand(count, 2, generator=generator, device=device)
-        corner = (place * (self.sizes[photo] - size + 1)).long()
-        mirrored = torch.rand(count, 1, generator=generator, device=device) < 0.5
-        photo, corner, mirrored = photo[part], corner[part], mirrored[part]
-        index = torch.arange(size, device=device)
-        rows = corner[:, 0, None] + index
-        columns = corner[:, 1, None] + index
-        columns = torch.where(mirrored, columns.flip(1), columns)
-        width = self.sizes[photo, 1]
-        flat = self.starts[photo, None, None] + rows[:, :, None] * width[:, None, None]
-        crops = self.pixels[flat + columns[:, None, :]].permute(0, 3, 1, 2).float() / 255
-        if size == shrunk:
-            return crops
-        return functional.interpolate(crops, (shrunk, shrunk), mode="bilinear", antialias=True)
-
-
-def _weights(folder: str | Path, paths: Sequence[Path]) -> list[float]:
-    """One probability weight a photo: 1 / (number of views of the same original)."""
-    table = Path(folder).parent / "SOURCES.csv"
-    if not table.is_file():
-        return [1.0] * len(paths)
-    with open(table, newline="", encoding="utf-8") as file:
-        original = {
-            Path(row["file"]).name: (row["source_set"], row["source_file"])
-            for row in csv.DictReader(file)
-            if Path(row["file"]).parent.name == Path(folder).name
-        }
-    views = Counter(original.get(path.name) for path in paths)
-    return [1.0 / views[original[p.name]] if p.name in original else 1.0 for p in paths]
 
 
 def draw_times(
@@ -205,7 +128,8 @@ def train_prior(
 
     Parameters
     ----------
-    photos, val : folders of photos to train on, and for a validation loss, which is optional.
+    photos, val : folders of photos to train on, of any depth, and for a validation loss, which is
+        optional. What cannot be read is left out, with a line.
     out : folder of the run; resumed if it exists.
     start : prior whose weights to begin with, instead of random ones: folder or hub id.
     minutes, steps : length, resumed time included; in steps where they are given.
@@ -254,7 +178,8 @@ def train_prior(
     if threads:
         torch.set_num_threads(threads)
     schedule = linear_schedule()
-    album = Photos(photos, round(max(crops) * max(zooms)), place)
+    say = partial(print, flush=True) if ours.main else _nothing
+    album = Photos(photos, round(max(crops) * max(zooms)), place, say)
     run = _Run.begin(widths, blocks, lr, seed, place, fp16=computed == torch.float16)
     if initial:
         run.copy_weights(initial, str(start))
@@ -313,6 +238,10 @@ def train_prior(
             losses, saved = [], time.monotonic()
     ours.wait()  # until the prior is written
     return out / "prior"
+
+
+def _nothing(*_: object) -> None:
+    """What the other processes say: the main one speaks for all."""
 
 
 @dataclass
@@ -388,14 +317,22 @@ class _Run:
         if not (out / "state.pt").exists():
             return
         device = self.generator.device
-        state = torch.load(out / "state.pt", map_location=device, weights_only=True)
-        if state["network"] != self.shape:
+        damaged = f"{out / 'state.pt'} is damaged: delete it to begin anew"
+        try:
+            state = torch.load(out / "state.pt", map_location=device, weights_only=True)
+            shape = state["network"]
+        except Exception as error:  # torch raises almost anything
+            raise ValueError(damaged) from error
+        if shape != self.shape:
             raise ValueError(f"{out} holds another network than {self.shape}")
-        for name in ("unet", "average", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
-        self.generator.set_state(state["generator"].cpu())
-        self.step, self.spent = state["step"], state["spent"]
-        self.scaler.load_state_dict(state.get("scaler") or self.scaler.state_dict())
+        try:
+            for name in ("unet", "average", "optimiser"):
+                getattr(self, name).load_state_dict(state[name])
+            self.generator.set_state(state["generator"].cpu())
+            self.step, self.spent = state["step"], state["spent"]
+            self.scaler.load_state_dict(state.get("scaler") or self.scaler.state_dict())
+        except (LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise ValueError(damaged) from error
         if loud:
             print(f"resumed at step {self.step}, {self.spent / 60:.1f} minutes trained", flush=True)
 
@@ -457,45 +394,3 @@ def _report(
             writer.writeheader()
         writer.writerow(row)
     print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m gdp_lite train``: the arguments of `train_prior`."""
-    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
-    parser.add_argument("--photos", required=True, help="folder of training photos")
-    parser.add_argument("--val", help="folder of photos for the validation loss")
-    parser.add_argument("--out", required=True, help="folder of the run; resumed if it exists")
-    start = "prior whose weights to begin with, instead of random ones: folder or hub id"
-    parser.add_argument("--start", help=start)
-    parser.add_argument("--minutes", type=float, help="length, resumed time included")
-    parser.add_argument("--steps", type=int, help="length in steps instead of minutes")
-    widths = f"at each resolution; --start's, else {' '.join(map(str, CHANNELS))}"
-    parser.add_argument("--channels", type=int, nargs="+", help=widths)
-    layers = "residual blocks a resolution; --start's, else 1"
-    parser.add_argument("--layers", type=int, help=layers)
-    parser.add_argument("--crops", type=int, nargs="+", help="crop sizes")
-    zooms = "crops are taken this many times larger and shrunk"
-    parser.add_argument("--zooms", type=float, nargs="+", help=zooms)
-    batch = "pixels in a batch, of all processes together (24576; on CUDA 786432)"
-    parser.add_argument("--pixels", type=int, help=batch)
-    parser.add_argument("--lr", type=float, help="highest learning rate")
-    parser.add_argument("--time-power", type=float, help="t = T u^power, u uniform")
-    parser.add_argument("--every", type=float, help="seconds between checkpoints")
-    fuse = "fuse operations with torch.compile: minutes to begin with, then faster on CUDA"
-    parser.add_argument("--compile", action="store_true", help=fuse)
-    computed = "of the network; accelerate's, else bf16 on CUDA, no (float32) elsewhere"
-    parser.add_argument("--precision", choices=PRECISIONS, help=computed)
-    parts = "parts of the batch, one after the other, to save memory"
-    parser.add_argument("--accumulate", type=int, metavar="PARTS", help=parts)
-    parser.add_argument("--threads", type=int, help="CPU threads; all of them if not given")
-    parser.add_argument("--seed", type=int, help="of weights, crops and noise")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps; CUDA if there is one")
-    parameters = inspect.signature(train_prior).parameters.values()
-    parser.set_defaults(**{p.name: p.default for p in parameters if p.default is not p.empty})
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the command: its options are the arguments of `train_prior`. Returns the exit code 0."""
-    names = inspect.signature(train_prior).parameters
-    train_prior(**{name: getattr(args, name) for name in names})
-    return 0

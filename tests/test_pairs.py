@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 
 import numpy as np
@@ -299,7 +300,7 @@ def test_evaluation_goes_on_and_one_bad_file_stops_nothing(classes, tmp_path):
         evaluate_pairs(out, prior=prior, steps=3, device="cpu")
     with pytest.raises(ValueError, match="holds no pairs"):
         evaluate_pairs(classes, prior=prior)
-    for text in ("nonsense", "[]", "{}"):
+    for text in ("nonsense", "[]", "{}", '{"degrade": "blocks", "factor": "4"}'):
         (out / "prepare.json").write_text(text)
         with pytest.raises(ValueError, match="pairs") as error:
             evaluate_pairs(out, prior=prior)
@@ -358,6 +359,8 @@ def test_the_commands(classes, tmp_path, capsys):
         ["prepare", "--source", "nowhere", "--degrade", "grey", "--out", out + "2"],
         ["prepare", "--source", str(classes), "--degrade", "blur", "--size", "4", "--out", out],
         ["prepare", "--source", str(classes), "--degrade", "fog", "--out", out],
+        ["prepare", "--source", "", "--degrade", "grey", "--out", out + "2"],
+        ["evaluate", "--pairs", ""],
         ["evaluate", "--pairs", str(classes)],
         ["evaluate", "--pairs", out, "--prior", "nowhere", "-o", out + "3"],
     )
@@ -366,3 +369,91 @@ def test_the_commands(classes, tmp_path, capsys):
         said = capsys.readouterr().err
         assert said.startswith("gdp_lite: ")
         assert said.count("\n") == 1
+
+
+def test_a_picture_that_ends_early_is_no_truth(tmp_path):
+    """A reader's grey or black where pixels are missing must not be learned or scored."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.jpg", "b.png", "whole.jpg"):
+        Image.fromarray(picture(1, (80, 90))).save(folder / name)
+    for name in ("a.jpg", "b.png"):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+    said = []
+    done = prepare_pairs(folder, tmp_path / "out", Kind("grey"), say=said.append)
+    assert tuple(done) == (1, 0, 2)
+    assert all("ends early" in line for line in said)
+    lol = tmp_path / "lol"
+    (lol / "low").mkdir(parents=True)
+    (lol / "high").mkdir()
+    (lol / "low" / "1.jpg").write_bytes((folder / "whole.jpg").read_bytes())
+    (lol / "high" / "1.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    assert tuple(prepare_pairs(lol, tmp_path / "as", Kind("as-is"))) == (0, 0, 1)
+
+
+def test_linked_folders_are_looked_into_once(tmp_path):
+    """As subsets of ImageNet are made: a folder of links to classes that lie elsewhere."""
+    whole, some = tmp_path / "all", tmp_path / "some"
+    for name in ("n01", "n02", "n03"):
+        (whole / name).mkdir(parents=True)
+        Image.fromarray(picture(0)).save(whole / name / "a.png")
+    some.mkdir()
+    (some / "n01").symlink_to(whole / "n01")
+    (some / "n02").symlink_to(whole / "n02")
+    (some / "again").symlink_to(whole / "n02")
+    (some / "back").symlink_to(some)
+    (whole / "n01" / "up").symlink_to(whole)
+    prepare_pairs(some, tmp_path / "out", Kind("grey"))
+    assert [row["name"] for row in manifest(tmp_path / "out")] == ["again/a.png", "n01/a.png"]
+
+
+def test_pictures_that_are_not_read_are_listed(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.bmp", "b.gif", "c.jfif", "d.png"):
+        kind = "JPEG" if name == "c.jfif" else None
+        Image.fromarray(picture(0)).save(tmp_path / "in" / name, kind)
+    said = []
+    assert tuple(
+        prepare_pairs(tmp_path / "in", tmp_path / "out", Kind("grey"), say=said.append)
+    ) == (
+        2,
+        0,
+        2,
+    )
+    assert any("a.bmp is a BMP picture" in line for line in said)
+
+
+def test_a_name_that_no_table_can_hold_stops_nothing(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(picture(0)).save(folder / "a.png")
+    try:
+        (folder / os.fsdecode(b"\xff.png")).write_bytes((folder / "a.png").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    said = []
+    for n, kind in enumerate(("mask", "as-is")):
+        done = prepare_pairs(folder, tmp_path / str(n), Kind(kind), count=2, say=said.append)
+        assert tuple(done) == (1, 0, 1)
+    assert set(said) == {r"left out: \udcff.png: its name is not in UTF-8: rename it"}
+    with open(tmp_path / "0" / "unreadable.csv", newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == [r"\udcff.png"]
+
+
+def test_an_lmdb_that_was_cut_off_is_one_line(tmp_path, capsys):
+    """LMDB maps its file: to read beyond the end would end the process without a word."""
+    lmdb = pytest.importorskip("lmdb")
+    base = lmdb.open(str(tmp_path / "db"), map_size=1 << 22)
+    with base.begin(write=True) as change:
+        for n in range(50):
+            change.put(b"%03d" % n, bytes(10_000))
+    base.close()
+    place = tmp_path / "db" / "data.mdb"
+    data = place.read_bytes()
+    place.write_bytes(data[: len(data) // 2])
+    line = ["prepare", "--source", str(tmp_path / "db"), "--out", str(tmp_path / "out")]
+    assert main([*line, "--degrade", "grey"]) == 2
+    said = capsys.readouterr().err
+    assert "ends early" in said
+    assert said.count("\n") == 1

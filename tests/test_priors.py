@@ -1,8 +1,10 @@
 """Priors from elsewhere: diffusers' folders, OpenAI's checkpoints, and what is refused."""
 
+import hashlib
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import warnings
@@ -16,8 +18,9 @@ from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.cli import main
 from gdp_lite.degradations import GaussianNoise
 from gdp_lite.prior import Prior, load_prior, save_folder, schedule_from_config
-from gdp_lite.priors import known, places
+from gdp_lite.priors import known, listing, places
 from gdp_lite.priors.layout import ADM, IMPROVED, Recipe, layout_of
+from gdp_lite.priors.listing import listed
 from gdp_lite.priors.openai import convert
 from gdp_lite.sampler import restore
 from gdp_lite.schedule import linear_schedule
@@ -78,6 +81,47 @@ def test_a_folder_with_attention_is_the_same_network(tmp_path, flat, weights):
     x = normal(2, 3, 24, 24).float()
     with torch.no_grad():
         torch.testing.assert_close(prior.eps(x, 77), unet(x, 76).sample)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"variant": "fp16"},
+        {"variant": "ema", "safe_serialization": False},
+        {"max_shard_size": "200KB"},
+        {"variant": "fp16", "max_shard_size": "200KB"},
+    ],
+    ids=str,
+)
+def test_weights_are_found_under_each_of_diffusers_names(tmp_path, capfd, stored):
+    unet = faces_like(tmp_path / "a")
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(tmp_path / "b", **stored)
+    capfd.readouterr()
+    prior = load_prior(tmp_path / "b")
+    assert "unsafe" not in capfd.readouterr().err, "weights alone are read, and nothing is said"
+    x = normal(1, 3, 32, 32).float()
+    with torch.no_grad():
+        torch.testing.assert_close(prior.eps(x, 77), unet.eval()(x, 76).sample)
+
+
+def test_what_is_wrong_with_a_folder_is_named(tmp_path):
+    faces_like(tmp_path / "good")
+    for name in ("weights", "json", "scheduler", "betas"):
+        shutil.copytree(tmp_path / "good", tmp_path / name)
+    (tmp_path / "weights" / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    (tmp_path / "json" / "unet" / "config.json").write_text("{")
+    shutil.rmtree(tmp_path / "scheduler" / "scheduler")
+    told = tmp_path / "betas" / "scheduler" / "scheduler_config.json"
+    told.write_text('{"_class_name": "ScoreSdeVeScheduler", "num_train_timesteps": 9}')
+    for name, match in (
+        ("weights", "holds no weights"),
+        ("json", "config.json.* is not a valid JSON"),
+        ("scheduler", "no file named scheduler_config.json"),
+        ("betas", "ScoreSdeVeScheduler names no steps and no betas"),
+    ):
+        with pytest.raises(ValueError, match=match) as error:
+            load_prior(tmp_path / name)
+        assert "\n" not in str(error.value)
 
 
 def test_a_small_picture_is_padded_to_the_native_size(tmp_path):
@@ -199,6 +243,18 @@ def test_a_prior_saved_as_a_folder_is_the_same(tmp_path):
         assert torch.equal(again.eps(x, 3), prior.eps(x, 3))
 
 
+def test_a_converted_prior_saved_as_a_folder_is_the_same(tmp_path):
+    """With its heads and its way of telling the time, which diffusers' options do not hold."""
+    torch.save(random_state(*CASES["improved"][0]), tmp_path / "model.pt")
+    prior = load_prior(convert(tmp_path / "model.pt", tmp_path / "a", IMPROVED))
+    save_folder(prior, tmp_path / "b")
+    again = load_prior(tmp_path / "b")
+    assert (again.time_scale, again.native_size) == (0.25, 32)
+    x = normal(1, 3, 32, 32).float()
+    with torch.no_grad():
+        assert torch.equal(again.eps(x, 3000), prior.eps(x, 3000))
+
+
 CASES = {
     # ADM and improved-diffusion, smaller; then every option the other way round.
     "adm": (((32, 64, 64), 2, (1, 2), True, True), Recipe(head_channels=16)),
@@ -232,6 +288,16 @@ def test_a_converted_network_equals_openais(tmp_path, case):
     assert (prior.native_size, prior.schedule.T) == (side, recipe.T)
     # A pipeline for diffusers alone only where diffusers alone is right.
     assert (folder / "model_index.json").exists() == (case in ("adm", "plain"))
+
+
+@pytest.mark.parametrize("T", [1000, 4000, 250])
+def test_a_linear_schedule_of_openais_has_the_same_noise_for_every_T(tmp_path, T):
+    """Their betas are scaled by 1000 / T, so that the last level is about the same."""
+    torch.save(random_state(*CASES["plain"][0]), tmp_path / "model.pt")
+    folder = convert(tmp_path / "model.pt", tmp_path / "out", Recipe(heads=1, T=T))
+    ours = load_prior(folder).schedule.beta[1:]
+    theirs = torch.linspace(0.1 / T, 20 / T, T, dtype=torch.float64)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("wrong", [{"heads": 2}, {"new_order": True}, {"rescaled": False}])
@@ -354,11 +420,11 @@ def test_priors_are_listed_fetched_and_converted_from_the_shell(tmp_path, capsys
     prior = load_prior(folder)
     assert (prior.schedule.T, prior.native_size) == (500, 48)
     assert main(["priors"]) == 0
-    listed = capsys.readouterr().out
-    assert "not the published file" in listed
+    told = capsys.readouterr().out
+    assert "not the published file" in told
     for name in known.KNOWN:
-        assert name in listed
-    rows = {line.split()[0]: line for line in listed.splitlines()}
+        assert name in told
+    rows = {line.split()[0]: line for line in reversed(told.splitlines())}
     assert " yes " in rows["256x256_diffusion_uncond"]
     assert " no " in rows["imagenet64_uncond_100M_1500K"]
     # The same file by its address, from a server that is a folder.
@@ -373,10 +439,56 @@ def test_priors_are_listed_fetched_and_converted_from_the_shell(tmp_path, capsys
     capsys.readouterr()
     assert main(["priors", "--fetch", row.name]) == 2
     assert "checksum differs" in capsys.readouterr().err
-    for bad in (["-o", "x"], ["--fetch", "a/b", "--convert", "c"], ["--convert", "no.pt"]):
+    for bad in (
+        ["-o", "x"],
+        ["--fetch", ""],
+        ["--fetch", "a/b", "--convert", "c"],
+        ["--convert", "no.pt"],
+    ):
         assert main(["priors", *bad]) == 2
     note = json.loads((tmp_path / "it" / "gdp_lite.json").read_text())
     assert note["heads"] == 4
+
+
+def test_the_list_has_a_checksum_for_whatever_is_here(tmp_path, monkeypatch):
+    """Of every known prior: published, or of the weights themselves, or said to be unknown."""
+
+    def checksums():
+        lines = listed()
+        begin = lines.index("sha256") + 1
+        return dict(line.split(maxsplit=1) for line in lines[begin : begin + len(known.KNOWN)])
+
+    found = checksums()
+    assert list(found) == list(known.KNOWN)
+    weights = known.BUNDLED / "unet" / "diffusion_pytorch_model.safetensors"
+    own = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert found["bundled"].startswith(own)
+    assert "of the published file" in found["256x256_diffusion_uncond"]
+    assert found["google/ddpm-celebahq-256"] == "unknown until it is fetched"
+    assert found["imagenet64_uncond_100M_1500K"] == "unknown until it is fetched"
+    # As the hub's client keeps them: a link to a file that is called by the hub's checksum.
+    snapshot = tmp_path / "hub" / "snapshot"
+    faces_like(snapshot, flat=True)
+    file = snapshot / "diffusion_pytorch_model.safetensors"
+    own = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.rename(tmp_path / "hub" / own)
+    file.symlink_to(tmp_path / "hub" / own)
+    monkeypatch.setattr(listing, "place_of", lambda name: snapshot if "celeba" in name else None)
+    assert checksums()["google/ddpm-celebahq-256"].startswith(own)
+    assert checksums()["google/ddpm-celebahq-256"].endswith("as the hub tells")
+    (tmp_path / "hub" / own).write_bytes(b"cut off")
+    assert "NOT what the hub tells" in checksums()["google/ddpm-celebahq-256"]
+
+
+def test_a_converted_file_is_listed_with_its_checksum(tmp_path):
+    file = tmp_path / "imagenet64_uncond_100M_1500K.pt"
+    torch.save(random_state(*CASES["improved"][0]), file)
+    folder = convert(file)
+    own = hashlib.sha256(file.read_bytes()).hexdigest()
+    line = f"{file.stem:30} {own}  of the file that was converted here"
+    assert line in listed()
+    (folder / "gdp_lite.json").write_text("{}")
+    assert f"{folder}: damaged, delete it" in listed()
 
 
 def memory():

@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 
 from gdp_lite import train
+from gdp_lite.album import Photos
 from gdp_lite.cli import main
+from gdp_lite.cli.train import add_arguments
 from gdp_lite.prior import load_prior
 from gdp_lite.schedule import linear_schedule
-from gdp_lite.train import Photos, annealed, draw_times
+from gdp_lite.train import annealed, draw_times
 
 SMALL = [
     "--channels",
@@ -85,6 +87,28 @@ def test_too_small_photos_are_left_out_and_none_is_an_error(folder):
         Photos(folder, 64)
 
 
+def test_classes_are_looked_into_and_bad_files_left_out(folder):
+    """A tree such as ImageNet's, or `prepare`'s clean pictures; upright, all 16 bits seen."""
+    (folder / "n01" / "deep").mkdir(parents=True)
+    (folder / "0.png").rename(folder / "n01" / "deep" / "0.png")
+    whole = (folder / "1.png").read_bytes()
+    (folder / "n01" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "n01" / "bad.jpg").write_bytes(b"no picture")
+    said = []
+    assert len(Photos(folder, 16, say=said.append).sizes) == 3
+    assert sorted(line.rsplit("/", 1)[1].split()[0] for line in said) == ["bad.jpg", "cut.png"]
+    other = folder.parent / "other"
+    other.mkdir()
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by a quarter
+    Image.new("RGB", (20, 16)).save(other / "a.jpg", exif=turned)
+    deep = np.full((16, 20), 25_700, np.uint16)
+    Image.fromarray(deep).save(other / "b.png")
+    photos = Photos(other, 16)
+    assert photos.sizes.tolist() == [[20, 16], [16, 20]]
+    assert photos.pixels[-1].tolist() == [100, 100, 100]
+
+
 def test_times_cover_the_schedule_and_lean_to_low_noise():
     t = draw_times(100_000, 1000, 2.0, torch.Generator().manual_seed(0))
     assert (int(t.min()), int(t.max())) == (1, 1000)
@@ -142,7 +166,7 @@ def test_the_function_does_what_the_command_does(folder, tmp_path):
 
 def test_every_argument_has_an_option_with_its_default():
     parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
+    add_arguments(parser)
     given = vars(parser.parse_args(["--photos", "a", "--out", "b"]))
     parameters = inspect.signature(train.train_prior).parameters
     assert set(given) == set(parameters)
@@ -284,6 +308,26 @@ def test_compiled_training_takes_the_same_steps(folder, tmp_path, monkeypatch):
     one, other = (load_prior(tmp_path / n / "prior").unet for n in ("plain", "compiled"))
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-3)  # fp16, and bf16 in between
+
+
+def test_a_damaged_state_is_one_line(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = ["train", "--photos", str(folder), "--out", str(run), *SMALL]
+    assert main([*command, "--steps", "1"]) == 0
+    place, whole = run / "state.pt", (run / "state.pt").read_bytes()
+    state = torch.load(place, weights_only=True)
+    torch.save({"a": 1}, tmp_path / "other.pt")
+    torch.save({**state, "unet": {}}, tmp_path / "less.pt")
+    others = [(tmp_path / name).read_bytes() for name in ("other.pt", "less.pt")]
+    for damaged in (b"", b"hello\n", b"{}", whole[:5000], *others):
+        place.write_bytes(damaged)
+        capsys.readouterr()
+        assert main([*command, "--steps", "2"]) == 2
+        said = capsys.readouterr().err
+        assert "state.pt is damaged" in said
+        assert said.count("\n") == 1
+    place.write_bytes(whole)
+    assert main([*command, "--steps", "2"]) == 0
 
 
 def test_another_network_does_not_resume(folder, tmp_path, capsys):

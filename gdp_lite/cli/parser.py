@@ -196,10 +196,10 @@ def parser_for(with_training: bool) -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a prior on a folder of photos")
     if with_training:
-        from gdp_lite.train import add_arguments, run
+        from gdp_lite.cli.train import add_arguments, run_train
 
         add_arguments(train)
-        train.set_defaults(run=run)
+        train.set_defaults(run=run_train)
     return parser
 
 
@@ -247,9 +247,11 @@ def _add_pairs(commands: Any) -> None:
         "  python -m gdp_lite evaluate --pairs pairs\n\n"
         "The same line goes on where it was stopped. Nothing is overwritten.",
     )
-    prepare.add_argument("--source", required=True, help="folder of pictures, or an LMDB")
+    prepare.add_argument(
+        "--source", type=_named, required=True, help="folder of pictures, or an LMDB"
+    )
     prepare.add_argument("--degrade", required=True, choices=PAIRS, help="how, see above")
-    prepare.add_argument("--out", required=True, help="folder for the pairs")
+    prepare.add_argument("--out", type=_named, required=True, help="folder for the pairs")
     prepare.add_argument(
         "--factor", type=_whole(2, 64), default=4, help="blocks: d, 4 or 8 (default 4)"
     )
@@ -276,7 +278,7 @@ def _add_pairs(commands: Any) -> None:
         epilog="On several GPUs: accelerate launch --multi_gpu --num_processes 2 -m gdp_lite "
         "evaluate --pairs pairs",
     )
-    evaluate.add_argument("--pairs", required=True, help="folder that `prepare` made")
+    evaluate.add_argument("--pairs", type=_named, required=True, help="folder that `prepare` made")
     evaluate.add_argument("-o", "--output", help="folder for results (default: restored in it)")
     evaluate.add_argument("--prior", help="another DDPM, see `priors`")
     evaluate.add_argument("--steps", type=_whole(1, 1000), help="network calls, see restore")
@@ -310,6 +312,13 @@ def _kinds(text: str) -> list[str]:
         if kind not in KINDS:
             raise argparse.ArgumentTypeError(f"knows {', '.join(KINDS)}, not {kind!r}")
     return kinds
+
+
+def _named(text: str) -> str:
+    """argparse type: a folder's name; an empty one, of a variable that is not set, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
 
 
 def _device(text: str) -> str:

@@ -11,7 +11,8 @@ def run_priors(args: argparse.Namespace) -> int:
     """List the priors, or fetch or convert one and say where it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gdp_lite.priors.fetch import fetch, listed, recipe_from
+        from gdp_lite.priors.fetch import fetch, recipe_from
+        from gdp_lite.priors.listing import listed
         from gdp_lite.priors.openai import convert
 
         if args.fetch is not None and args.convert is not None:

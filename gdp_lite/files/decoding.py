@@ -69,6 +69,7 @@ def decode_jpeg(data: bytes, name: str, check: Check) -> Decoded:
             tables=[list(table) for table in picture.quantization.values()],
             progressive=bool(picture.info.get("progressive")),
             mode=picture.mode,
+            whole=found.whole,
         )
         with contextlib.suppress(ValueError):  # CMYK, or an unusual subsampling
             origin.coded = read_jpeg_tables(io.BytesIO(found.core))
@@ -103,6 +104,7 @@ def decode_png(data: bytes, name: str, check: Check) -> Decoded:
     except (OSError, SyntaxError, ValueError):  # as far as they go, like viewers
         array, alpha = _png_pixels(png.completed(chunks), bits, colour, notes)
         notes.insert(0, "the file ends early: what is missing of the picture is black")
+        origin.whole = False
     turned = tiff.orientation(said.get("exif", b"").removeprefix(jpeg.EXIF))
     return Decoded(array, origin, said, turned, array.shape[2] == 1, alpha=alpha, notes=notes)
 

@@ -44,6 +44,7 @@ class Origin:
     progressive : whether a JPEG was.
     black : (H, W) uint8, upright: the black plate of a CMYK picture.
     mode : Pillow's word for the stored pixels: L, RGB, CMYK, ...
+    whole : whether the picture is all there; else the file ended early, and the rest is flat.
     """
 
     kind: str = ""
@@ -57,6 +58,7 @@ class Origin:
     progressive: bool = False
     black: Tensor | None = None
     mode: str = "RGB"
+    whole: bool = True
 
 
 @dataclass

@@ -12,7 +12,7 @@ from torch import Tensor
 from gdp_lite.auto import loaded, undone
 from gdp_lite.diagnosis import diagnose
 from gdp_lite.image import to_uint8
-from gdp_lite.pairs.kinds import Kind
+from gdp_lite.pairs.kinds import Kind, kind_of
 from gdp_lite.pairs.prepare import COLUMNS, MANIFEST, png_of, settings_of
 from gdp_lite.pairs.rows import Rows
 from gdp_lite.pairs.scores import NAMES, Scores
@@ -92,8 +92,7 @@ def evaluate_pairs(
     told, manifest = settings_of(pairs), Rows(pairs / MANIFEST, COLUMNS)
     if not manifest.rows:
         raise ValueError(f"{pairs} holds no pairs: `python -m gdp_lite prepare` makes some")
-    numbers = {name: told[name] for name in Kind._fields if name in told}
-    kind = Kind(told["degrade"], **numbers)
+    kind = kind_of(told)
     target = pairs / "restored" if out is None else Path(out)
     ours = Processes.begin(device)
     tell, say = say, say if ours.main else _nothing

@@ -1,6 +1,7 @@
 """The degradations of "Training data preparation", by name, with their numbers."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,3 +84,21 @@ class Kind(NamedTuple):
         if mask is None:
             raise ValueError("its mask is missing")
         return Inpainting(mask, sigma)
+
+
+def kind_of(told: Mapping[str, Any]) -> Kind:
+    """The kind that `Kind.told` told, read back from a file of settings.
+
+    ValueError, in one line, for what is none, LookupError where its name is missing.
+
+    Examples
+    --------
+    >>> kind_of({"degrade": "blocks", "factor": 8, "seed": 0}).factor
+    8
+    """
+    kind = Kind(told["degrade"], **{name: told[name] for name in Kind._fields if name in told})
+    try:
+        kind.check()
+    except TypeError as error:
+        raise ValueError(f"a number was expected: {error}") from error
+    return kind

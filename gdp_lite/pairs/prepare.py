@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.pairs.kinds import KINDS, Kind
+from gdp_lite.pairs.kinds import Kind, kind_of
 from gdp_lite.pairs.paired import paired, with_ending
 from gdp_lite.pairs.rows import Rows
 from gdp_lite.pairs.sources import Source, outputs_of, source_of
@@ -113,8 +113,9 @@ def prepare_pairs(
                     row, files = _degraded(pictures, name, outputs[name], kind, side, seed)
                 _check_free(out, files)
             except ValueError as error:  # this picture's alone; a full disk stops everything
-                left.add({"name": name, "reason": " ".join(str(error).split())})
-                say(f"left out: {name}: {left.rows[name]['reason']}")
+                shown = name.encode(errors="backslashreplace").decode()
+                left.add({"name": shown, "reason": " ".join(str(error).split())})
+                say(f"left out: {shown}: {left.rows[shown]['reason']}")
             else:
                 for place, data in files.items():
                     (out / place).parent.mkdir(parents=True, exist_ok=True)
@@ -154,8 +155,7 @@ def settings_of(out: Path) -> dict:
     """How pairs were made; ValueError, in one line, for a folder without any."""
     try:
         settings = json.loads((out / SETTINGS).read_bytes())
-        if settings["degrade"] not in KINDS:
-            raise ValueError
+        kind_of(settings)
         return settings
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise ValueError(
@@ -171,7 +171,25 @@ def _drawn(names: list[str], count: int | None, seed: int) -> list[str]:
 
 def seed_of(name: str, seed: int) -> int:
     """A picture's own seed, whatever was done before it: a resumed run draws the same."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:8], "big") >> 1
+    return (
+        int.from_bytes(
+            hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()[:8], "big"
+        )
+        >> 1
+    )
+
+
+def _read(pictures: Source, name: str) -> tuple[bytes, Tensor]:
+    """A picture's file and what it shows, if all of it is there."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise PhotoError("its name is not in UTF-8: rename it") from error
+    data = pictures.read(name)
+    photo = read_photo(data, name=name)
+    if not photo.origin.whole:
+        raise PhotoError(f"{name} ends early: a part of the picture is missing")
+    return data, photo.image
 
 
 Made = tuple[dict[str, object], dict[str, bytes]]
@@ -181,8 +199,7 @@ def _degraded(
     pictures: Source, name: str, output: str, kind: Kind, side: int | None, seed: int
 ) -> Made:
     """The row and the files of a good picture."""
-    data = pictures.read(name)
-    x = read_photo(data, name=name).image
+    data, x = _read(pictures, name)
     x = kind.cut(x if side is None else _square(x, side))
     x = from_uint8(to_uint8(x))  # what is stored is what is degraded
     own = seed_of(name, seed)
@@ -200,14 +217,13 @@ def _degraded(
 
 def _taken(pictures: Source, name: str, clean: str) -> Made:
     """The row and the files of a pair that is there already, bit for bit."""
-    data = pictures.read(name)
-    y = read_photo(data, name=name).image
+    data, y = _read(pictures, name)
     files = {f"degraded/{name}": data}
     row: dict[str, object] = {"name": name, "checksum": checksum_of(data)}
     row |= {"mask": "", "seed": "", "degraded": f"degraded/{name}", "clean": ""}
     if clean:
-        truth = pictures.read(clean)
-        if read_photo(truth, name=clean).image.shape != y.shape:
+        truth, x = _read(pictures, clean)
+        if x.shape != y.shape:
             raise PhotoError(f"{clean} has another size")
         place = f"clean/{with_ending(name, clean)}"
         row["clean"], files[place] = place, truth

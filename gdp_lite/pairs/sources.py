@@ -9,11 +9,15 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
+from gdp_lite.files.encoding import ENDINGS
 from gdp_lite.files.reading import bytes_of
 from gdp_lite.folder import photos_in
 from gdp_lite.photos import PhotoError
 
 LMDB = "data.mdb"
+# Pictures that are not read: listed as left out, so that none is missing without a word.
+_UNREAD = (".bmp", ".gif", ".jp2", ".jxl", ".pgm", ".pnm", ".ppm", ".psd", ".dng", ".cr2", ".nef")
+_PICTURES = (*ENDINGS, ".jpe", ".jfif", *_UNREAD)
 
 
 class Source(Protocol):
@@ -29,7 +33,7 @@ class Folder:
 
     def __init__(self, folder: Path, output: Path):
         self.folder = folder
-        self.names = [path.as_posix() for path in photos_in(folder, output)]
+        self.names = [path.as_posix() for path in photos_in(folder, output, _PICTURES)]
 
     def read(self, name: str) -> bytes:
         return bytes_of(self.folder / name)
@@ -61,6 +65,7 @@ class Databases:
                     lock=False,
                     readahead=False,
                 )
+                _check_whole(base, place)
                 with base.begin() as look, look.cursor() as cursor:
                     keys = list(cursor.iternext(keys=True, values=False))
             except lmdb.Error as error:
@@ -76,6 +81,17 @@ class Databases:
                 return bytes(look.get(key))
         except self._error as error:
             raise PhotoError(f"{name} cannot be read: {error}") from error
+
+
+def _check_whole(base: Any, place: Path) -> None:
+    """ValueError for a file that was cut off: to read beyond its end would end the process."""
+    needed = (base.info()["last_pgno"] + 1) * base.stat()["psize"]
+    there = (place / LMDB if place.is_dir() else place).stat().st_size
+    if there < needed:
+        raise ValueError(
+            f"{place} ends early, {there / 1e6:.1f} of {needed / 1e6:.1f} MB are there: "
+            "fetch or copy it again"
+        )
 
 
 def source_of(path: str | Path, output: str | Path) -> Source:

@@ -1,7 +1,6 @@
-"""A prior fetched from where it is offered, and the list of those that are known."""
+"""A prior fetched from where it is offered."""
 
 import hashlib
-import json
 import shutil
 import urllib.error
 import urllib.request
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from gdp_lite.priors.known import KNOWN, Known, cache, place_of
 from gdp_lite.priors.layout import Recipe
-from gdp_lite.priors.openai import NOTE, convert
+from gdp_lite.priors.openai import convert
 
 CHUNK = 1 << 22  # bytes
 
@@ -37,6 +36,8 @@ def fetch(
     target = None if folder is None else Path(folder)
     if target is not None and target.exists():
         raise ValueError(f"{target} is there already: nothing is overwritten")
+    if not name:
+        raise ValueError("say which prior to fetch: `python -m gdp_lite priors` lists some")
     known = KNOWN.get(name)
     if known is not None and known.url:
         return _from_openai(known, target, say, progress)
@@ -92,38 +93,6 @@ def _download(known: Known, file: Path, progress: Callable[[int, int], object]) 
         part.unlink()
         raise ValueError(f"{known.url} is not the file it was: its checksum differs")
     part.replace(file)
-
-
-def listed() -> list[str]:
-    """The known priors as lines, with a head, and the cached ones that were made from files.
-
-    Examples
-    --------
-    >>> listed()[1].split()[:2]
-    ['bundled', 'any']
-    """
-    form = "{:30} {:>5}  {:>7}  {:18}  {:10}  {}"
-    lines = [form.format("name", "side", "MB", "licence", "here", "trained on")]
-    for row in KNOWN.values():
-        here = "yes" if place_of(row.name) else "no"
-        side = str(row.side or "any")
-        lines.append(form.format(row.name, side, row.megabytes, row.licence, here, row.photos))
-    lines += [f"{row.name}: sha256 {row.sha256}" for row in KNOWN.values() if row.sha256]
-    for note in sorted(cache().glob(f"*/{NOTE}")):
-        size = sum(f.stat().st_size for f in note.parent.rglob("*") if f.is_file()) / 1e6
-        try:
-            told = json.loads(note.read_bytes())
-        except ValueError:
-            lines.append(f"{note.parent}: damaged, delete it")
-            continue
-        known = KNOWN.get(Path(told["file"]).stem)
-        same = "" if not known or not known.sha256 else _compared(told["sha256"], known.sha256)
-        lines.append(f"{note.parent}: {size:.0f} MB, sha256 of its file {told['sha256']}{same}")
-    return lines
-
-
-def _compared(found: str, published: str) -> str:
-    return ", as published" if found == published else ", not the published file"
 
 
 def recipe_from(

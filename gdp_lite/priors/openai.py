@@ -155,9 +155,10 @@ def _write(
     unet.save_config(folder / "unet")
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
     save_file(weights, file, metadata={"format": "pt"})
-    DDPMScheduler(recipe.T, beta_schedule=_SCHEDULES[recipe.schedule]).save_config(
-        folder / "scheduler"
-    )
+    # OpenAI keep the noise of the whole as T changes: linear betas are scaled by 1000 / T.
+    scale, kind = 1000 / recipe.T, _SCHEDULES[recipe.schedule]
+    scheduler = DDPMScheduler(recipe.T, scale * 1e-4, scale * 0.02, beta_schedule=kind)
+    scheduler.save_config(folder / "scheduler")
     (folder / NOTE).write_text(json.dumps(note, indent=2) + "\n")
     if note["heads"] is None and note["time_scale"] == 1:  # else diffusers alone would be wrong
         write_index(folder)

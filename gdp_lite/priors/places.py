@@ -46,8 +46,8 @@ def located(
         raise ValueError(f"{source} is not on this machine: {command_for(source)}")
     if not HUB_ID.fullmatch(source):
         raise ValueError(f"{source} is no folder, no file and no name of a model")
-    if place_of(source) is not None:
-        return source, False
+    if (there := place_of(source)) is not None:
+        return str(there), False
     if not hub_answers():
         raise ValueError(
             f"{source} is not on this machine, and the hub cannot be reached: {command_for(source)}"
