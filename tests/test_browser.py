@@ -169,7 +169,7 @@ def test_the_keyboard_does_not_stop_at_every_formula(page):
 
 
 def test_code_fits_beside_the_contents(page):
-    """On a desk no line of code is scrolled for: a chapter's have 100 characters at most."""
+    """On a desk no line of code is scrolled for: a chapter's have 80 characters at most."""
     too_wide = """() => [...document.querySelectorAll('.bd-article pre')].filter(
       e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 60))"""
     folds = page.locator("details:not([open])").element_handles()
