@@ -148,6 +148,15 @@ def test_cells_hold_one_idea(path):
 
 
 @each
+def test_long_prints_are_folded(path):
+    """A reader looks at a picture or reads a sentence: 14 lines of numbers are a table at most."""
+    for cell in cells(path, "code"):
+        if not {"hide-output", "hide-cell"} & set(cell["metadata"].get("tags", [])):
+            lines = [n for o in cell["outputs"] for n in "".join(o.get("text", "")).splitlines()]
+            assert len(lines) <= 14, f"cell {cell['id']} prints {len(lines)} lines"
+
+
+@each
 def test_page_size(path):
     """The pictures make the page: base64 is a third larger than the files on it."""
     assert path.stat().st_size * 0.75 < 1.5e6
