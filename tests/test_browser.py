@@ -169,7 +169,7 @@ def test_the_keyboard_does_not_stop_at_every_formula(page):
 
 
 def test_code_fits_beside_the_contents(page):
-    """On a desk no line of code is scrolled for: a chapter's have 100 characters at most."""
+    """On a desk no line of code is scrolled for: a chapter's have 80 characters at most."""
     too_wide = """() => [...document.querySelectorAll('.bd-article pre')].filter(
       e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 60))"""
     folds = page.locator("details:not([open])").element_handles()
@@ -208,6 +208,24 @@ def test_plots_are_legible_on_a_phone(page):
         "i.getBoundingClientRect().width / i.getAttribute('width')])",
     )
     assert [(name, scale) for name, scale in scales if scale < 0.725] == []
+    small = """all => all.filter(i => i.checkVisibility()).map(i => [i.alt.slice(0, 40),
+      i.getBoundingClientRect().width / i.getAttribute('width')])"""
+    moving = page.eval_on_selector_all("figure.drawing .gdp-cell img", small)
+    assert [(name, scale) for name, scale in moving if scale < 0.915] == [], "letters of 11 pixels"
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_photos_are_enlarged_twice_at_most(page):
+    """What is smaller than 128 pixels is there for its pixels, and 256 wide."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.eval_on_selector_all("img", "all => all.forEach(i => i.loading = 'eager')")
+    page.wait_for_function("[...document.images].every(i => i.complete)")
+    widths = page.eval_on_selector_all(
+        "figure.gdp-live:not(.drawing *) img",
+        "all => all.filter(i => i.checkVisibility()).map(i => [i.src.slice(-20), "
+        "i.naturalWidth, i.getBoundingClientRect().width])",
+    )
+    assert [told for told in widths if told[2] > max(2 * told[1], 256) + 1] == []
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -216,11 +234,17 @@ def test_plots_are_dark_in_the_dark(page):
     page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
     filters = page.eval_on_selector_all(
         ".cell_output img",
-        "all => all.map(i => [/\\.(png|svg)$/.test(i.src) && !i.closest('.as-is') || "
-        "!!i.closest('.drawing'), getComputedStyle(i).filter.startsWith('invert')])",
+        "all => all.map(i => [/\\.(png|svg)$/.test(i.src) || !!i.closest('.drawing'), "
+        "getComputedStyle(i).filter.startsWith('invert')])",
+    )
+    cards = page.eval_on_selector_all(
+        ".bd-article img",
+        "all => all.filter(i => !/rgba\\(0, 0, 0, 0\\)|transparent/.test(getComputedStyle(i)"
+        ".backgroundColor)).map(i => i.src.slice(-30))",
     )
     page.emulate_media(color_scheme="light")
     assert [drawn for drawn, _ in filters] == [turned for _, turned in filters]
+    assert cards == [], "on a white card"
 
 
 def test_rows_of_photos_are_legible_on_a_phone(page):

@@ -137,14 +137,23 @@ def test_code_that_only_draws_is_folded(path):
 
 @each
 def test_cells_hold_one_idea(path):
-    """25 lines at most, the median 12 at most, lines that fit on a page."""
+    """25 lines at most, the median 12 at most, lines of 80 columns that fit on a page."""
     lengths = []
     for cell in cells(path, "code"):
         lines = source(cell).splitlines()
         lengths.append(len(lines))
         assert len(lines) <= 25, f"cell {cell['id']} has {len(lines)} lines"
-        assert max(map(len, lines), default=0) <= 100, f"cell {cell['id']} is too wide"
+        assert max(map(len, lines), default=0) <= 80, f"cell {cell['id']} is too wide"
     assert sorted(lengths)[len(lengths) // 2] <= 12
+
+
+@each
+def test_long_prints_are_folded(path):
+    """A reader looks at a picture or reads a sentence: 14 lines of numbers are a table at most."""
+    for cell in cells(path, "code"):
+        if not {"hide-output", "hide-cell"} & set(cell["metadata"].get("tags", [])):
+            lines = [n for o in cell["outputs"] for n in "".join(o.get("text", "")).splitlines()]
+            assert len(lines) <= 14, f"cell {cell['id']} prints {len(lines)} lines"
 
 
 @each
@@ -167,7 +176,7 @@ def test_a_chapter_has_its_parts(path):
 def reading_minutes(path):
     """{section: minutes} by the rule on the cards, as a reader of the page meets the chapter.
 
-    200 words or eight lines of code a minute, a minute and a half a displayed equation. Counted:
+    200 words or ten lines of code a minute, a minute and a half a displayed equation. Counted:
     all Markdown (card, tables and summary, too; an inline formula is one word) and the lines of
     code that are not blank. Not counted: the exercises, what is folded in the page (answers, cells
     with hide-cell or hide-input), outputs and pictures.
@@ -176,7 +185,8 @@ def reading_minutes(path):
     for cell in cells(path):
         if cell["cell_type"] == "code":
             if not {"hide-cell", "hide-input"} & set(cell["metadata"].get("tags", [])):
-                minutes[section] += sum(bool(line.strip()) for line in source(cell).split("\n")) / 8
+                lines = [line for line in source(cell).split("\n") if line.strip()]
+                minutes[section] += len(lines) / 10
             continue
         text = re.sub(r"<details>.*?</details>", " ", source(cell), flags=re.S)
         for heading in re.findall(r"^## (.*)", text, re.M):

@@ -27,7 +27,7 @@ def credit(entry):
     return (
         f"{entry['camera']}, {entry['width']}×{entry['height']}{iso}. From "
         f"[{entry['owner']}]({entry['source']}), {entry['licence']}; SHA-256 "
-        f"`{entry['sha256'][:12]}…`."
+        f"`{entry['sha256']}`."
     )
 
 
