@@ -13,7 +13,7 @@ from gdp_lite import auto, diagnose
 from gdp_lite.auto import restore_photo
 from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import BlockAverage, BlockAverageSameSize
-from gdp_lite.estimators.blocks import NONE, RATIO, estimate_blocks, likeliest
+from gdp_lite.estimators.blocks import INSIDE, NONE, RATIO, estimate_blocks, likeliest, within
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.kinds.cells import Cells, unmarked, unmarked_part, whole_cells
 from gdp_lite.kinds.resolution import DRAWN, degradation_of, mark_of
@@ -87,7 +87,12 @@ def test_side_and_place_are_found(side, quality):
 )
 def test_other_pictures_have_none(y):
     assert estimate_blocks(y) == NONE
-    assert likeliest(y)[3] < RATIO
+
+
+def test_a_photo_is_far_from_blocks_and_a_coarse_jpeg_has_detail_in_them():
+    assert likeliest(photo())[3] < RATIO / 2
+    assert likeliest(stored(photo(), 5))[3] > RATIO / 2
+    assert within(stored(photo(), 5), 8, 0, 0)[0] > 2 * INSIDE
 
 
 def test_blocks_wider_than_high_are_none():
