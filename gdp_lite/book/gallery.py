@@ -142,7 +142,7 @@ ENTRIES = {
         f"blocks-{d}": Entry(
             f"Low resolution, blocks ×{d}", "enlarge",
             _only(BlockAverage(d, sigma=FAINT)), None, FACTOR, ("BlockAverage",), WRONG,
-            f"{COMMAND} \\\n  --task superres --factor {d}",
+            f"{COMMAND} \\\n  --only resolution",
         )
         for d in (2, 4, 8)
     },
