@@ -10,7 +10,7 @@ square: of the square of 32 pixels that loses most, as `tasks.detail_in_blocks`.
 gdp_lite/book/results/blocky.csv.
 
 And what `diagnose` finds and `restore_image` makes of it, unasked: every third Kodak photo, 256 x
-256 from its middle, by blocks of 2, 4 and 8, as a PNG and as JPEGs. found: share in which the side
+256 from its middle, by blocks of 2, 4 and 8, as a PNG and as JPEGs. placed: share in which the side
 and the place of the blocks are right. Over those: gain in PSNR over the photo, standard error,
 median and worst, HaarPSI, and what bicubic interpolation of the blocks' means gains. Kind "none":
 Kodak, train/val and the phones' files as they are, and Kodak's as JPEGs of quality 3 and 10: in how
@@ -108,7 +108,7 @@ def undone(shared):
                 cubic.append(float(psnr(enlarged(y, factor, offset), x)) - before)
                 haar.append(float(haarpsi(z, x)) - float(haarpsi(enlarged(y, factor, offset), x)))
             told = {"kind": f"blocks of {factor}", "stored": name, "photos": len(scenes)}
-            told["found"] = found / len(scenes)
+            told["placed"] = found / len(scenes)
             gain = np.array(gains)
             ahead = gain - np.array(cubic)
             rows.append(told if not gains else told | {
@@ -140,7 +140,7 @@ def others(shared):
             ratios.append(ratio)
             same.append(blocks.within(y, side, top, left)[1])
         yield {
-            "kind": "none", "stored": name, "photos": len(found), "found": np.mean(found),
+            "kind": "none", "stored": name, "photos": len(found), "placed": np.mean(found),
             "ratio": max(ratios), "same": max(same),
         }  # fmt: skip
 

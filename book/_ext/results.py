@@ -18,6 +18,19 @@ from gdp_lite.book.results import load_results
 
 # column -> what it says to people; those of one table go first.
 HEADERS = {
+    "stored": "file",
+    "placed": "share found, side and place",
+    "gain": "PSNR gained, dB",
+    "gain_se": "standard error, dB",
+    "gain_median": "PSNR gained, median, dB",
+    "gain_worst": "PSNR gained, worst, dB",
+    "bicubic": "PSNR gained by bicubic interpolation, dB",
+    "ahead": "PSNR more than bicubic, dB",
+    "ahead_se": "standard error of that, dB",
+    "ahead_worst": "least PSNR more than bicubic, dB",
+    "ahead_haarpsi": "HaarPSI more than bicubic",
+    "ratio": "greatest ratio across edges and within",
+    "same": "largest share of blocks of one colour",
     "what": "damage",
     "by": "found by",
     "error": "error",

@@ -14,9 +14,9 @@ from torch.nn import functional
 from gdp_lite.image import check_photo
 
 SIDES = range(2, 17)  # pixels
-# Differences across edges, squared, in those within blocks, along both axes: good photos have 4.1
-# at most; and detail within blocks, display range: photos that have more than that ratio, as JPEGs
-# of quality 3, have 11 of 255 and more (benchmarks/blocky.py).
+# Differences across edges, squared, in those within blocks, along both axes: good photos have 4.7
+# at most; and detail within blocks, display range: JPEGs of quality 3, which have up to 19, have
+# more of that (benchmarks/blocky.py).
 RATIO, INSIDE = 6.0, 5 / 255
 SAME = 2 / 255  # display range: neighbouring blocks that differ by less have one colour
 LEAST = 6  # blocks along each axis

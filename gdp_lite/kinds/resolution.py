@@ -12,7 +12,8 @@ from gdp_lite.policy import POLICY
 from gdp_lite.tasks import ROUNDING_NOISE
 
 TOLD_BY_BLOCKS = ("softness", "noise", "overlay", "jpeg")
-DRAWN = 0.75  # of neighbouring blocks with one colour: photos have up to 0.6 (benchmarks/blocky.py)
+# Of neighbouring blocks with one colour: Kodak's photos have up to a half (benchmarks/blocky.py).
+DRAWN = 0.75
 # Noise of what blocks tell, in the detail that a JPEG has left within them. From half to four times
 # it, photos of the development scenes differ by 0.1 dB, most with 2.
 PER_INSIDE = 2.0
