@@ -117,7 +117,7 @@ async function sent(layer) {
   layer.changed = false;
   if (!mine) return;
   const { data } = layer.pen.getImageData(0, 0, layer.canvas.width, layer.canvas.height);
-  const some = data.some((value, i) => i % 4 === 3 && value > 127);
+  const some = new Uint32Array(data.buffer).some((pixel) => pixel >>> 31); // alpha of a half or more
   const body = some ? await new Promise((done) => layer.canvas.toBlob(done, "image/png")) : "";
   const kind = Object.keys(LAYERS).find((one) => LAYERS[one] === layer);
   let line = "";
@@ -136,6 +136,7 @@ async function sent(layer) {
   }
   layer.refused = line !== "";
   complain(line);
+  if (line && !stroke) $("error").scrollIntoView({ block: "nearest" });
   say(line ? "" : some ? "What is painted was taken: its switch is on." : "Nothing is painted there now.");
 }
 
@@ -147,7 +148,7 @@ async function settled() {
 }
 
 for (const layer of Object.values(LAYERS)) {
-  layer.button.addEventListener("click", () => use(active === layer ? null : layer));
+  layer.button.addEventListener("click", () => stroke || use(active === layer ? null : layer));
   layer.canvas.addEventListener("pointerdown", down);
   layer.canvas.addEventListener("pointermove", move);
   layer.canvas.addEventListener("pointerup", up);

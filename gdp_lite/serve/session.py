@@ -16,6 +16,7 @@ from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.diagnosis import SEEN, Diagnosis, diagnose, known_kinds, told
 from gdp_lite.files.encoding import check_size, kind_for
 from gdp_lite.files.pixels import space_of
+from gdp_lite.findings import small
 from gdp_lite.image import to_uint8
 from gdp_lite.photos import PhotoError, read_painted_mask, read_painted_strokes, read_photo
 from gdp_lite.policy import POLICY
@@ -54,7 +55,7 @@ class Session:
         self.output = str(default_output(self.name))
         self.photo = read_photo(data, MAX_PIXELS, name=self.name)
         check_size(self.output, kind_for(self.output, self.photo), self.photo)
-        self.grey = is_grey(self.photo.image, NEARLY)
+        self.grey = is_grey(small(self.photo.image), NEARLY)  # as `of_colour` sees it
         self.state, self.error = "ready", ""
         self.diagnosis: Diagnosis | None = None
         self.pace: Paced | None = None
