@@ -108,7 +108,8 @@ def of_colour(photo: Tensor, noise: float) -> Finding:
     """
     little = small(photo)
     if is_grey(little, NEARLY):  # no colour, no cast: what the prior alone would say tints it
-        line = "black and white; restore --strokes COPY takes colours painted on a copy of it"
+        line = "black and white; paint some of its colours on the page (serve), "
+        line += "or on a copy of it (restore --strokes COPY)"
         return Finding("colour", Estimate(0.0, math.inf), "log gain", 0.0, line, torch.ones(3))
     if _one_tone(little):
         line = "a single tone, which tells nothing of a cast"

@@ -5,11 +5,11 @@ all its segments in order, stored as it was; other formats get upright pixels an
 so, since their viewers do not agree about orientation tags. What a format cannot hold is told.
 """
 
-from gdp_lite.files.masks import read_mask
+from gdp_lite.files.masks import read_mask, read_painted_mask
 from gdp_lite.files.photo import Origin, Photo, PhotoError
 from gdp_lite.files.reading import read_photo
 from gdp_lite.files.saving import check_output, copy_photo, save_bytes, write_photo
-from gdp_lite.files.strokes import read_strokes
+from gdp_lite.files.strokes import read_painted_strokes, read_strokes
 
 __all__ = [
     "Origin",
@@ -18,6 +18,8 @@ __all__ = [
     "check_output",
     "copy_photo",
     "read_mask",
+    "read_painted_mask",
+    "read_painted_strokes",
     "read_photo",
     "read_strokes",
     "save_bytes",

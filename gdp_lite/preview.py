@@ -113,8 +113,7 @@ def preview_photo(
     file = io.BytesIO()
     picture.save(file, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
     save_bytes(output, file.getvalue())
-    names = NAMES if told_mask is None else (*NAMES[:2], "most of what is covered")
-    say(f"{output}: left the photo, right restored; {', '.join(names)}")
+    say(f"{output}: left the photo, right restored; {', '.join(look.names)}")
     say(f"the whole would take about {in_words(seconds)} here")
     return Preview(str(output), kinds, look.places, seconds)
 
@@ -125,11 +124,13 @@ class Look(NamedTuple):
     Parameters
     ----------
     places : (top, left) of the noisiest, the sharpest and the middle part.
+    names : what is seen there; in place of the middle it may be most of what is covered.
     before, after : those parts, (1, 3, h, w), h and w of `SIDE` at most.
     seconds : that restoring the whole would take, about.
     """
 
     places: list[tuple[int, int]]
+    names: tuple[str, ...]
     before: list[Tensor]
     after: list[Tensor]
     seconds: float
@@ -146,7 +147,9 @@ def looked_at(
     """Three parts of a photo as they are and as restored; parameters as in `restore_image`."""
     began = time.monotonic()
     z, gain = relit(y, diagnosis, kinds)
-    places = parts_of(y, gain, passes(diagnosis, kinds).mask)
+    mask = passes(diagnosis, kinds).mask
+    places = parts_of(y, gain, mask)
+    names = NAMES if mask is None else (*NAMES[:2], "most of what is covered")
     before = [cut(y, corner) for corner in places]
     after = [cut(z, corner).clamp(0, 1) for corner in places]
     seconds = time.monotonic() - began
@@ -165,7 +168,7 @@ def looked_at(
             made = {corner: cut(x, corner) for corner in made}
             seconds += time.monotonic() - began
         after = [made[corner] for corner in places]  # in a small photo some are the same
-    return Look(places, before, after, seconds)
+    return Look(places, names, before, after, seconds)
 
 
 def _restored(

@@ -344,7 +344,7 @@ def test_the_command_line_takes_strokes(folder, capsys):
     assert main(["restore", "old.jpg", "--strokes", "painted.png", "-o", "a.png"]) == 0
     assert "grey: 4 strokes of colour on" in capsys.readouterr().err
     assert main(["diagnose", "old.jpg"]) == 0
-    assert "black and white; restore --strokes" in capsys.readouterr().out
+    assert "or on a copy of it (restore --strokes COPY)" in capsys.readouterr().out
     for line, message in {
         "old.jpg -o b.png --only grey": "--only grey needs --strokes",
         "old.jpg -o b.png --strokes old.jpg": "nothing is painted on old.jpg",

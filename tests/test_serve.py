@@ -132,7 +132,7 @@ def test_only_this_machine_is_listened_to(client):
     assert client.server.url.startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("path", ["", "page.js", "page.css"])
+@pytest.mark.parametrize("path", ["", "page.js", "paint.js", "page.css"])
 def test_the_page_comes_whole_and_names_no_other_host(client, path):
     status, headers, body = client.get(path)
     assert status == 200
@@ -392,6 +392,157 @@ def test_pace():
     stop.set()
     with pytest.raises(Stopped):
         pace(x, 0.1)
+
+
+# What is painted
+
+
+def layer(size=(128, 96), box=(32, 24, 64, 48), colour=(200, 60, 40, 255), mode="RGBA"):
+    """What the page sends: a transparent PNG with a painted box."""
+    picture, file = Image.new("RGBA", size), io.BytesIO()
+    picture.paste(colour, box)
+    picture.convert(mode).save(file, "PNG")
+    return file.getvalue()
+
+
+def grey_bytes(**options):
+    file = io.BytesIO()
+    Image.fromarray(data.astronaut()).resize((128, 96)).convert("L").save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def kinds_of(told):
+    return {one["kind"]: one for one in told["findings"]}
+
+
+@pytest.mark.parametrize("shrink", [1, 2, 3.7])
+def test_a_layer_becomes_the_mask_of_the_photo_as_shown(client, tmp_path, shrink):
+    """Of a photo that is stored on its side; the same as the command line makes of that mask."""
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = 6
+    content = photo_bytes("PNG", exif=tags.tobytes())
+    _, token = client.send(content, "photo.png")
+    assert client.wait(token)["size"] == [96, 128]
+    small = round(96 / shrink), round(128 / shrink)
+    box = [round(value / shrink) for value in (24, 32, 48, 64)]
+    assert client.raw("POST", f"photo/{token}/missing", layer(small, box))[0] == 200
+    told = client.state(token)
+    found = kinds_of(told)["missing"]
+    assert (told["state"], found["on"]) == ("ready", True)
+    hole = client.server.session.diagnosis.findings["missing"].detail.mask.numpy() == 0
+    rows, columns = np.nonzero(hole)
+    edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert hole.sum() == (edges[2] - edges[0]) * (edges[3] - edges[1])
+    assert edges == pytest.approx((24, 32, 48, 64), abs=shrink)
+
+    assert client.post(token, "preview", kinds=["missing"])[0] == 202
+    assert "most of what is covered" in client.wait(token)["look"]["names"][0]
+    assert client.post(token, "restore", kinds=["missing"])[0] == 202
+    assert client.wait(token)["result"]["kinds"] == ["missing"]
+    answer = client.get(f"photo/{token}/result")[2]
+    (tmp_path / "photo.png").write_bytes(content)
+    Image.fromarray(255 * hole.astype(np.uint8)).save(tmp_path / "mask.png")
+    report = restore_photo(
+        tmp_path / "photo.png", only=["missing"], mask=tmp_path / "mask.png", prior=smooth
+    )
+    assert answer == Path(report.output).read_bytes()
+
+
+def test_a_later_layer_takes_the_place_of_an_earlier_one_and_an_empty_body_of_both(client):
+    _, token = client.send(photo_bytes())
+    before = client.wait(token)["findings"]
+    client.raw("POST", f"photo/{token}/missing", layer())
+    assert "6.2%" in kinds_of(client.state(token))["missing"]["line"]
+    client.raw("POST", f"photo/{token}/missing", layer(box=(0, 0, 64, 48)))
+    assert "25.0%" in kinds_of(client.state(token))["missing"]["line"]
+    assert client.raw("POST", f"photo/{token}/missing", b"")[0] == 200
+    assert client.state(token)["findings"] == before
+
+
+def test_strokes_on_a_grey_photo_become_its_colours(client):
+    _, token = client.send(grey_bytes(), "old.png")
+    told = client.wait(token)
+    assert told["grey"]
+    assert client.raw("POST", f"photo/{token}/grey", layer((64, 48), (16, 12, 32, 24)))[0] == 200
+    found = kinds_of(client.state(token))["grey"]
+    assert found["on"]
+    assert found["line"].startswith("1 stroke of colour on 6.2% of the photo")
+    client.post(token, "restore", kinds=["grey"])
+    assert client.wait(token)["result"]["kinds"] == ["grey"]
+    answer = client.get(f"photo/{token}/result")[2]
+    after = np.asarray(Image.open(io.BytesIO(answer)).convert("RGB")).astype(int)
+    assert (after[28:44, 36:60, 0] - after[28:44, 36:60, 2]).mean() > 20
+
+
+def jpeg_layer():
+    file = io.BytesIO()
+    Image.new("RGB", (128, 96)).save(file, "JPEG")
+    return file.getvalue()
+
+
+SHAPE = "it must have the shape of the photo, 128 x 96, and be no larger"
+LAYERS = {
+    "another shape": ("missing", layer((64, 64)), f"what was painted is 64 x 64: {SHAPE}"),
+    "on its side": ("missing", layer((96, 128)), f"what was painted is 96 x 128: {SHAPE}"),
+    "larger": ("missing", layer((256, 192)), f"what was painted is 256 x 192: {SHAPE}"),
+    "a JPEG": ("missing", jpeg_layer(), "what was painted is no PNG picture"),
+    "a letter": ("missing", b"white", "what was painted is no PNG picture"),
+    "cut": ("missing", layer()[:80], "what was painted is damaged"),
+    "no alpha": ("missing", layer(mode="RGB"), "what was painted has no transparency"),
+    "empty": ("missing", layer(colour=(0, 0, 0, 0)), "nothing is painted"),
+    "faint": ("missing", layer(colour=(200, 60, 40, 100)), "nothing is painted"),
+    "all": ("missing", layer(box=(0, 0, 128, 96)), "the mask that was painted is white everywhere"),
+    "grey strokes": ("grey", layer(colour=(90, 90, 90, 255)), "they tell no colour"),
+    "strokes all over": ("grey", layer(box=(0, 0, 128, 90)), "what was painted differs from the"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_that_cannot_be_used_is_one_line_and_nothing_is_painted(client, name):
+    kind, content, line = LAYERS[name]
+    _, token = client.send(grey_bytes(), "old.png")
+    before = client.wait(token)["findings"]
+    assert client.raw("POST", f"photo/{token}/{kind}", layer())[0] == 200
+    status, _, told = client.raw("POST", f"photo/{token}/{kind}", content)
+    assert status == 400
+    assert line in told.decode()
+    assert len(told.splitlines()) == 1
+    told = client.state(token)
+    assert (told["state"], told["findings"]) == ("ready", before)
+
+
+def test_strokes_are_for_a_photo_without_colours(client):
+    _, token = client.send(photo_bytes())
+    assert not client.wait(token)["grey"]
+    status, _, told = client.raw("POST", f"photo/{token}/grey", layer())
+    assert status == 400
+    assert told == b"this photo has colours: strokes are for a black-and-white one\n"
+
+
+def test_a_layer_for_no_photo_or_of_another_page_is_refused(client):
+    assert client.raw("POST", "photo/none/missing", layer())[0] == 410
+    _, token = client.send(photo_bytes())
+    client.wait(token)
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": None}, {"Host": "evil.example"}):
+        assert client.raw("POST", f"photo/{token}/missing", layer(), **headers)[0] == 403
+    assert client.raw("POST", f"photo/{token}/missing", layer(), key="guessed")[0] == 404
+    large = client.raw("POST", f"photo/{token}/missing", None, Content_Length=str(MOST + 1))
+    assert large[0] == 413
+    assert "missing" not in kinds_of(client.state(token))
+    assert client.raw("POST", f"photo/{token}/missing", layer())[0] == 200
+
+
+def test_nothing_is_painted_while_something_is_done(slow):
+    """No byte of it is sent here, so that a server that reads first would wait."""
+    _, token = slow.send(photo_bytes())
+    slow.wait(token)
+    slow.post(token, "restore", kinds=["noise"])
+    status, _, told = slow.raw("POST", f"photo/{token}/missing", None, Content_Length="1000")
+    assert status == 409
+    assert told == b"something is being done already: wait, or cancel it\n"
+    slow.prior.go.set()
+    assert slow.wait(token)["result"]["kinds"] == ["noise"]
+    assert slow.raw("POST", f"photo/{token}/missing", layer())[0] == 200
 
 
 # Two tabs

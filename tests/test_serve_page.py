@@ -55,9 +55,11 @@ def tab(browser, server):  # noqa: F811
     """Opens the page in a tab that lists complaints, and requests to anything but its server."""
     contexts = []
 
-    def open_tab(width=1280, colours="light"):
+    def open_tab(width=1280, colours="light", touch=False):
         size = {"width": width, "height": 900}
-        context = browser.new_context(viewport=size, color_scheme=colours, accept_downloads=True)
+        context = browser.new_context(
+            viewport=size, color_scheme=colours, accept_downloads=True, has_touch=touch
+        )
         contexts.append(context)
         page = context.new_page()
         page.complaints = []
@@ -157,6 +159,7 @@ def test_a_photo_from_the_drop_to_the_saved_file(folder, tab, axe, width, colour
 
 def test_by_the_keyboard_alone(folder, tab):
     page = tab()
+    page.on("filechooser", lambda chooser: None)  # asked for early: the browser takes its time
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "file"
     with page.expect_file_chooser() as chooser:
@@ -165,11 +168,11 @@ def test_by_the_keyboard_alone(folder, tab):
     page.wait_for_selector("#kind-noise")
     order = []
     page.focus("#file")
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
     kinds = [f"kind-{kind}" for kind in FOUND]
-    assert order == [*kinds, "SUMMARY", "preview", "restore"]
+    assert order == ["paint-missing", *kinds, "SUMMARY", "preview", "restore"]
     page.focus("#kind-noise")
     page.keyboard.press("Space")
     assert not page.locator("#kind-noise").is_checked()
@@ -212,6 +215,144 @@ def test_a_dropped_file_that_is_no_photo_gets_one_line_and_the_next_is_taken(fol
     page.wait_for_selector("#error:not([hidden])")
     assert "that is no photo" in page.locator("#error").inner_text()
     assert page.locator("#name").inner_text() == "night.jpg, 160 × 120", "the other one stays"
+
+
+def stamped(path, size=(160, 120)):
+    """A photo with a white square over it."""
+    picture = Image.fromarray(data.astronaut()).resize(size)
+    picture.paste((255, 255, 255), (100, 80, 120, 100))
+    picture.save(path)
+    return path
+
+
+def on_screen(page, x, y):
+    """Where a pixel of the 160 x 120 photo is shown."""
+    page.locator("#before").scroll_into_view_if_needed()
+    box = page.locator("#before").bounding_box()
+    return box["x"] + (x + 0.5) * box["width"] / 160, box["y"] + (y + 0.5) * box["height"] / 120
+
+
+def open_painted(page, path, kind):
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#kind-noise")
+    page.wait_for_function("document.getElementById('before').naturalWidth > 1")
+    page.focus(f"#paint-{kind}")
+    page.keyboard.press("Enter")
+    assert page.locator(f"#paint-{kind}").get_attribute("aria-pressed") == "true"
+    over = page.locator(f"#layer-{kind}").bounding_box()
+    under = page.locator("#before").bounding_box()
+    assert over == pytest.approx(under, abs=0.1), "the layer lies on the photo"
+
+
+def by_mouse(page, points):
+    for number, point in enumerate(points):
+        page.mouse.move(*on_screen(page, *point))
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def by_touch(page, points):
+    session = page.context.new_cdp_session(page)
+    for number, point in enumerate(points):
+        x, y = on_screen(page, *point)
+        what = "touchMove" if number else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": [{"x": x, "y": y}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def share(page):
+    """Of the photo that is missing, as the page says once it has sent all, percent."""
+    page.evaluate("() => sending")
+    return float(page.locator("#line-missing").inner_text().split("%")[0])
+
+
+def restored(page):
+    """What is saved once all switches but those of painted kinds are off, (H, W, 3)."""
+    for box in page.locator("#findings input").all():
+        box.set_checked(box.get_attribute("name") in ("missing", "grey"))
+    page.click("#restore")
+    page.wait_for_selector("#result:not([hidden])", timeout=MINUTES)
+    with page.expect_download() as saved:
+        page.click("#save")
+    return np.asarray(Image.open(saved.value.path()).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("width", "colours", "paint"),
+    [(1280, "light", by_mouse), (390, "dark", by_touch)],
+    ids=["mouse", "touch"],
+)
+def test_what_is_painted_over_is_filled_and_nothing_else_changes(
+    tmp_path,
+    tab,
+    axe,  # noqa: F811
+    server,
+    width,
+    colours,
+    paint,
+):
+    path = stamped(tmp_path / "stamped.png")
+    page = tab(width, colours, touch=paint is by_touch)
+    open_painted(page, path, "missing")
+    assert page.locator("#paint-grey").is_hidden(), "it has colours"
+    page.fill("#brush", "20")
+    scrolled = page.evaluate("scrollY")
+    paint(page, [(10, 10), (30, 10)])
+    page.wait_for_selector("#kind-missing")
+    assert page.locator("#kind-missing").is_checked()
+    assert page.evaluate("scrollY") == scrolled, "a finger that paints does not scroll"
+    page.click("#undo")
+    page.wait_for_selector("#kind-missing", state="detached")
+
+    other = not page.is_checked("#kind-softness")
+    page.set_checked("#kind-softness", other)
+    rows = range(76, 105, 4)
+    paint(page, [(x, y) for y in rows for x in (97, 122)])
+    page.wait_for_selector("#kind-missing")
+    shares = [share(page)]
+    for erase in (True, False):
+        page.set_checked("#eraser", erase)
+        paint(page, [(110, 80), (110, 100)])
+        shares.append(share(page))
+    assert shares[1] < shares[0] == shares[2], "erased, and painted again"
+    assert page.is_checked("#kind-softness") == other, "a switch stays as it was put"
+    assert serious(page, axe) == []
+
+    hole = server.session.diagnosis.findings["missing"].detail.mask.numpy() == 0
+    assert hole[80:100, 100:120].all(), "the stamp is covered"
+    assert not np.delete(hole, np.s_[65:116], 0).any(), "no more than what was painted"
+    assert not np.delete(hole, np.s_[86:134], 1).any()
+    before, after = np.asarray(Image.open(path)).astype(int), restored(page)
+    assert np.array_equal(after[~hole], before[~hole])
+    assert (before - after)[80:100, 100:120].mean() > 30, "the white square is gone"
+    assert page.complaints == []
+    assert [file.name for file in tmp_path.iterdir()] == ["stamped.png"]
+
+
+def test_colours_are_painted_into_a_grey_photo(tmp_path, tab, axe):  # noqa: F811
+    path = tmp_path / "old.png"
+    Image.fromarray(data.astronaut()).resize((160, 120)).convert("L").save(path)
+    page = tab(390)
+    open_painted(page, path, "grey")
+    assert serious(page, axe) == []
+    page.fill("#colour", "#808080")
+    by_mouse(page, [(20, 20), (60, 20)])
+    page.wait_for_selector("#error:not([hidden])")
+    assert "they tell no colour" in page.locator("#error").inner_text()
+    page.click("#restore")  # not without what is painted
+    page.wait_for_timeout(300)
+    assert page.locator("#result").is_hidden()
+    page.click("#wipe")
+    page.wait_for_selector("#error", state="hidden")
+    page.fill("#colour", "#c04040")
+    by_mouse(page, [(20, 20), (60, 20)])
+    page.wait_for_selector("#kind-grey")
+    assert "1 stroke of colour" in page.locator("#line-grey").inner_text()
+    after = restored(page)
+    assert (after[15:25, 25:55, 0] - after[15:25, 25:55, 2]).mean() > 20
+    refused = "the server responded with a status of 400"
+    assert [line for line in page.complaints if refused not in line] == []
 
 
 def test_cancel_and_a_second_tab(folder, tab, server):

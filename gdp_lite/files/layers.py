@@ -1,4 +1,4 @@
-"""Pictures that belong to a photo: of its size, and upright as it is."""
+"""Pictures that belong to a photo: of its size or of its shape, and upright as it is."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from gdp_lite.files import pixels
 from gdp_lite.files.decoding import Decoded
+from gdp_lite.files.kinds import kind_of
 from gdp_lite.files.photo import Photo, PhotoError
 from gdp_lite.files.reading import bytes_of, decode, name_of
 
@@ -45,14 +46,86 @@ def read_layer(path: str | Path | bytes, photo: Photo, what: str) -> Decoded:
         if sorted(size) != sorted((width, height)):
             raise _wrong_size(name, what, size, (width, height))
 
-    found = decode(bytes_of(path), name, check)
-    if found.notes and "ends early" in found.notes[0]:
-        raise PhotoError(f"{name} is damaged: {found.notes[0]}")
+    found = _whole(decode(bytes_of(path), name, check), name)
     found.array = _turned(found.array, found.orientation, photo)
     if found.array.shape[:2] != (height, width):
         raise _wrong_size(name, what, found.array.shape[1::-1], (width, height))
     if found.alpha is not None:
         found.alpha = _turned(found.alpha, found.orientation, photo)
+    return found
+
+
+PAINTED = "what was painted"  # what messages call it: it has no file
+
+
+def read_painted(data: bytes, photo: Photo) -> Decoded:
+    """Read a layer that was painted over a photo on a screen, where it may be shown smaller.
+
+    Parameters
+    ----------
+    data : a PNG of the photo's shape, upright and no larger; transparent where nothing is painted.
+    photo : the photo.
+
+    Returns
+    -------
+    What was decoded, made as large as the photo: each pixel is the layer's nearest, so that no
+    colours are mixed. Its alpha is there.
+
+    Raises
+    ------
+    PhotoError : for what is no such PNG, and where nothing is painted.
+
+    Examples
+    --------
+    >>> import io
+    >>> import torch
+    >>> from PIL import Image
+    >>> layer, file = Image.new("RGBA", (3, 2)), io.BytesIO()
+    >>> layer.putpixel((2, 0), (255, 0, 0, 255))
+    >>> layer.save(file, "PNG")
+    >>> read_painted(file.getvalue(), Photo(torch.zeros(1, 3, 4, 6))).alpha[0].tolist()
+    [0, 0, 0, 0, 255, 255]
+    """
+    height, width = photo.image.shape[-2:]
+
+    def check(*size: int) -> None:
+        shrink = max(size) / max(width, height)
+        off = max(abs(size[0] - shrink * width), abs(size[1] - shrink * height))
+        if off >= 1 or shrink > 1:  # a side is a whole number
+            raise PhotoError(
+                f"{PAINTED} is {size[0]} x {size[1]}: it must have the shape of the photo, "
+                f"{width} x {height}, and be no larger"
+            )
+
+    if kind_of(data) != "PNG":
+        raise PhotoError(f"{PAINTED} is no PNG picture")
+    found = _whole(decode(data, PAINTED, check), PAINTED)
+    if found.alpha is None:
+        raise PhotoError(f"{PAINTED} has no transparency: it would cover the whole photo")
+    if not opaque(found.alpha).any():
+        raise PhotoError("nothing is painted")
+    rows, columns = (
+        ((np.arange(n) + 0.5) * m / n).astype(int)
+        for n, m in zip((height, width), found.alpha.shape, strict=True)
+    )
+    found.array, found.alpha = (a[rows[:, None], columns] for a in (found.array, found.alpha))
+    return found
+
+
+def opaque(alpha: np.ndarray) -> np.ndarray:
+    """Where an alpha counts as painted: from a half on.
+
+    Examples
+    --------
+    >>> opaque(np.array([0, 127, 128, 255], np.uint8)).tolist()
+    [False, False, True, True]
+    """
+    return alpha >= np.iinfo(alpha.dtype).max / 2
+
+
+def _whole(found: Decoded, name: str) -> Decoded:
+    if found.notes and "ends early" in found.notes[0]:
+        raise PhotoError(f"{name} is damaged: {found.notes[0]}")
     return found
 
 

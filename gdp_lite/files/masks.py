@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gdp_lite.files import pixels
-from gdp_lite.files.layers import read_layer
+from gdp_lite.files.layers import opaque, read_layer, read_painted
 from gdp_lite.files.photo import Photo, PhotoError
 from gdp_lite.files.reading import name_of
 
@@ -55,7 +55,43 @@ def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
         raise PhotoError(
             f"{name} is no mask: {100 * between.mean():.0f}% of it are neither black nor white"
         )
-    keep = torch.from_numpy(np.ascontiguousarray(values.max(2) < 128)).float()
+    return _kept(values.max(2) >= 128, name)
+
+
+def read_painted_mask(data: bytes, photo: Photo) -> Tensor:
+    """A mask of what a person painted over a photo on a screen.
+
+    Parameters
+    ----------
+    data : a layer, see `read_painted`; opaque where pixels are to be replaced.
+    photo : the photo.
+
+    Returns
+    -------
+    (H, W), 1 = kept, 0 = to be replaced.
+
+    Raises
+    ------
+    PhotoError : for what is no such layer, and one that covers everything.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> layer, file = Image.new("RGBA", (3, 2)), io.BytesIO()
+    >>> layer.putpixel((2, 0), (255, 0, 0, 255))
+    >>> layer.save(file, "PNG")
+    >>> read_painted_mask(file.getvalue(), Photo(torch.zeros(1, 3, 4, 6)))[0]
+    tensor([1., 1., 1., 1., 0., 0.])
+    """
+    alpha = read_painted(data, photo).alpha
+    assert alpha is not None
+    return _kept(opaque(alpha), "that was painted")
+
+
+def _kept(white: np.ndarray, name: str) -> Tensor:
+    """(H, W), 0 where it is white."""
+    keep = torch.from_numpy(np.ascontiguousarray(~white)).float()
     if bool(keep.all()):
         raise PhotoError(f"the mask {name} is black everywhere: white marks what to replace")
     if not bool(keep.any()):

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gdp_lite.colour import NEARLY
 from gdp_lite.files import pixels
-from gdp_lite.files.layers import read_layer
+from gdp_lite.files.decoding import Decoded
+from gdp_lite.files.layers import PAINTED, opaque, read_layer, read_painted
 from gdp_lite.files.photo import Photo, PhotoError
 from gdp_lite.files.reading import name_of
 
@@ -52,15 +53,48 @@ def read_strokes(path: str | Path | bytes, photo: Photo) -> Tensor:
     >>> layer.shape, int(layer[0, 3].sum())  # without the edges
     (torch.Size([1, 4, 40, 60]), 24)
     """
-    name, found = name_of(path), read_layer(path, photo, "picture")
+    return _told(read_layer(path, photo, "picture"), photo, name_of(path))
+
+
+def read_painted_strokes(data: bytes, photo: Photo) -> Tensor:
+    """The strokes that a person painted over a photo on a screen.
+
+    Parameters
+    ----------
+    data : a layer, see `read_painted`; opaque on the strokes.
+    photo : the photo.
+
+    Returns
+    -------
+    (1, 4, H, W), as of `read_strokes`.
+
+    Raises
+    ------
+    PhotoError : for what is no such layer, and strokes without colour.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> layer, file = Image.new("RGBA", (3, 2)), io.BytesIO()
+    >>> layer.putpixel((2, 0), (255, 0, 0, 255))
+    >>> layer.save(file, "PNG")
+    >>> read_painted_strokes(file.getvalue(), Photo(torch.zeros(1, 3, 4, 6)))[0, 3, 0]
+    tensor([0., 0., 0., 0., 1., 1.])
+    """
+    return _told(read_painted(data, photo), photo, PAINTED)
+
+
+def _told(found: Decoded, photo: Photo, name: str) -> Tensor:
+    """What `read_strokes` returns, of a picture that was read."""
     image = pixels.to_tensor(found.array)
-    opaque = None if found.alpha is None else found.alpha >= np.iinfo(found.alpha.dtype).max / 2
-    if opaque is None or bool(opaque.all()) or _is_photos(opaque, photo):
+    there = None if found.alpha is None else opaque(found.alpha)
+    if there is None or bool(there.all()) or _is_photos(there, photo):
         marked = painted(image, photo.image, found.lossy)
         if not marked.any():
             raise PhotoError(f"nothing is painted on {name}: it shows the photo as it is")
     else:
-        marked = opaque
+        marked = there
         if not marked.any():
             raise PhotoError(f"nothing is painted on {name}: it is transparent everywhere")
     if marked.mean() > MOST:
@@ -68,11 +102,11 @@ def read_strokes(path: str | Path | bytes, photo: Photo) -> Tensor:
             f"{name} differs from the photo in {100 * marked.mean():.0f}% of its pixels: paint a "
             "few strokes on a copy of it"
         )
-    there = torch.from_numpy(np.ascontiguousarray(marked))
-    colours = image[0, :, there]
+    strokes = torch.from_numpy(np.ascontiguousarray(marked))
+    colours = image[0, :, strokes]
     if bool((colours.amax(0) - colours.amin(0)).max() <= NEARLY):
         raise PhotoError(f"the strokes of {name} are grey: they tell no colour")
-    return torch.cat([image, there[None, None].float()], 1)
+    return torch.cat([image, strokes[None, None].float()], 1)
 
 
 def painted(copy: Tensor, photo: Tensor, lossy: bool = False) -> np.ndarray:
@@ -106,6 +140,6 @@ def painted(copy: Tensor, photo: Tensor, lossy: bool = False) -> np.ndarray:
     return inner | (marked & ~has_inner[labels])  # a thin line is all edge: it stays as it is
 
 
-def _is_photos(opaque: np.ndarray, photo: Photo) -> bool:
+def _is_photos(there: np.ndarray, photo: Photo) -> bool:
     """Whether the transparency is that of the photo, whose copy has it too."""
-    return photo.alpha is not None and bool(((photo.alpha.numpy() >= 0.5) == opaque).all())
+    return photo.alpha is not None and bool(((photo.alpha.numpy() >= 0.5) == there).all())

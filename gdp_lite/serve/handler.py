@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from gdp_lite.prior import Denoiser
-from gdp_lite.serve.session import Busy, Session
+from gdp_lite.serve.session import PAINTED, Busy, Session
 
 HOME = "127.0.0.1"
 MOST = 512 << 20  # bytes of a photo: 64 megapixels of 16-bit RGB have three quarters of it
@@ -27,6 +27,7 @@ FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
     "page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "paint.js": ("paint.js", "text/javascript; charset=utf-8"),
 }
 # Nothing but this page's own files, no frame around it, nothing kept.
 HEADERS = {
@@ -182,8 +183,11 @@ class Handler(BaseHTTPRequestHandler):
         if len(way) != 3 or way[0] != "photo":
             raise Refused(404, "there is nothing here")
         session = self._session(way[1])
-        body = self._body(FEW)
         try:
+            if way[2] in PAINTED:
+                session.paint(way[2], lambda: self._body(MOST))
+                return self._json(200, {})
+            body = self._body(FEW)
             if way[2] in ("preview", "restore"):
                 getattr(session, way[2])(**_choice(body))
             elif way[2] == "cancel":

@@ -73,6 +73,7 @@ function clear() {
   for (const id of ["photo", "look", "result", "work"]) $(id).hidden = true;
   document.querySelectorAll(".finding").forEach((e) => e.remove());
   $("before").removeAttribute("src");
+  unroll([1, 1], false);
   $("exposure").value = "";
   $("strength").value = "1";
   document.title = "Restore a photo";
@@ -113,9 +114,10 @@ function show(now) {
     $("name").textContent = `${now.name}, ${now.size[0]} × ${now.size[1]}`;
     $("before").alt = `The photo ${now.name}`;
     $("before").src = at("before");
+    unroll(now.size, now.grey);
   }
   $("choice").hidden = now.findings.length === 0;
-  if (now.findings.length && !document.querySelector(".finding")) find(now.findings);
+  if (now.findings.length) find(now.findings);
   enable(!working);
   progress(now, working);
   if (now.error) complain(now.error);
@@ -165,13 +167,22 @@ function ended(state, now) {
   }
 }
 
+// A switch stays as a person has put it for as long as it stands for the same finding.
 function find(findings) {
+  const told = JSON.stringify(findings);
+  if (told === seen.findings) return;
+  seen.findings = told;
+  const was = {};
+  for (const box of document.querySelectorAll("#findings input")) was[box.dataset.line] = box.checked;
+  document.querySelectorAll(".finding").forEach((e) => e.remove());
   for (const one of findings) {
     const row = document.createElement("div");
     row.className = "finding";
     const box = Object.assign(document.createElement("input"), {
-      type: "checkbox", id: `kind-${one.kind}`, name: one.kind, checked: one.on,
+      type: "checkbox", id: `kind-${one.kind}`, name: one.kind,
     });
+    box.dataset.line = `${one.kind}: ${one.line}`;
+    box.checked = was[box.dataset.line] ?? one.on;
     box.setAttribute("role", "switch");
     box.setAttribute("aria-describedby", `line-${one.kind}`);
     const label = Object.assign(document.createElement("label"), {
@@ -195,7 +206,7 @@ function find(findings) {
 // What a person wants
 
 async function begin(what) {
-  if (!$("choice").reportValidity()) return;
+  if (!$("choice").reportValidity() || !(await settled()) || $("restore").disabled) return;
   complain("");
   seen.before = seen.look;
   const kinds = [...document.querySelectorAll("#findings input:checked")].map((e) => e.name);

@@ -12,17 +12,21 @@ from PIL import Image
 from torch import Tensor
 
 from gdp_lite.auto import MAX_PIXELS, answered, default_output, undone
+from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.diagnosis import SEEN, Diagnosis, diagnose, known_kinds, told
 from gdp_lite.files.encoding import check_size, kind_for
 from gdp_lite.files.pixels import space_of
+from gdp_lite.findings import small
 from gdp_lite.image import to_uint8
-from gdp_lite.photos import read_photo
+from gdp_lite.photos import PhotoError, read_painted_mask, read_painted_strokes, read_photo
+from gdp_lite.policy import POLICY
 from gdp_lite.preview import NAMES, SIDE, in_words, looked_at
 from gdp_lite.prior import Denoiser
-from gdp_lite.restoring import calls, needs_prior
+from gdp_lite.restoring import calls, hints_of, needs_prior
 from gdp_lite.serve.paced import Paced, Stopped, pixels_of
 
-WORKING = ("looking", "previewing", "restoring", "writing")
+WORKING = ("looking", "painting", "previewing", "restoring", "writing")
+PAINTED = ("missing", "grey")  # the kinds that a person can paint
 SHOWN = 16_000  # pixels a side, of a picture for the browser
 PATIENCE = 60.0  # seconds that a stopped call of the network may take to end
 
@@ -51,6 +55,7 @@ class Session:
         self.output = str(default_output(self.name))
         self.photo = read_photo(data, MAX_PIXELS, name=self.name)
         check_size(self.output, kind_for(self.output, self.photo), self.photo)
+        self.grey = is_grey(small(self.photo.image), NEARLY)  # as `of_colour` sees it
         self.state, self.error = "ready", ""
         self.diagnosis: Diagnosis | None = None
         self.pace: Paced | None = None
@@ -72,6 +77,32 @@ class Session:
         """Begin to restore the whole; `Busy` where something is being done."""
         chosen = self._chosen(kinds, strength, exposure)
         self._begin("restoring", lambda: self._restore(*chosen))
+
+    def paint(self, kind: str, read: Callable[[], bytes]) -> None:
+        """Take what a person painted, in place of what was painted before.
+
+        Parameters
+        ----------
+        kind : of `PAINTED`.
+        read : gives the layer, see `read_painted`; empty where all was wiped away.
+
+        Raises
+        ------
+        Busy : where something is being done; nothing is read then.
+        PhotoError : for what cannot be used; then nothing of that kind is painted.
+        """
+        with self._lock:
+            if self.diagnosis is None or self.state in WORKING:
+                raise Busy
+            self.state, self.error = "painting", ""
+        try:
+            data, found = read(), dict(self.diagnosis.findings)
+            found.pop(kind, None)
+            self.diagnosis = Diagnosis(found)
+            if data:
+                self.diagnosis = self._with_painted(kind, data)
+        finally:
+            self.state = "ready"
 
     def cancel(self) -> None:
         """Stop what is being done, after the call of the network that is under way."""
@@ -100,6 +131,7 @@ class Session:
             "state": self.state,
             "error": self.error,
             "stopping": self._stop.is_set() and self.state in WORKING,
+            "grey": self.grey,
             "findings": self._findings(),
             "share": pace and round(pace.share, 3),
             "left": None if pace is None or pace.left is None else in_words(pace.left),
@@ -144,6 +176,15 @@ class Session:
     def _find(self) -> None:
         self.diagnosis = diagnose(self.photo.image, self.photo.iso, self.photo.coding)
 
+    def _with_painted(self, kind: str, data: bytes) -> Diagnosis:
+        assert self.diagnosis is not None
+        if kind == "missing":
+            return told(self.diagnosis, mask=read_painted_mask(data, self.photo))
+        if not self.grey:
+            raise PhotoError("this photo has colours: strokes are for a black-and-white one")
+        strokes = read_painted_strokes(data, self.photo)
+        return told(self.diagnosis, strokes=(strokes, self.photo.image))
+
     def _chosen(
         self, kinds: list[str], strength: float, exposure: float | None
     ) -> tuple[Diagnosis, list[str], float]:
@@ -161,6 +202,8 @@ class Session:
         if not needs_prior(diagnosis, kinds):
             return None
         prior = self.network()
+        if (hints := hints_of(diagnosis, kinds)) is not None:  # on the photo made small, and once
+            pixels += POLICY["general"].steps * hints.strokes.numel()
         self.pace = Paced(prior, pixels, self._stop)
         return self.pace
 
@@ -172,7 +215,8 @@ class Session:
         found = looked_at(y, diagnosis, self._paced(diagnosis, kinds, pixels), kinds, strength)
         shown: dict[tuple[int, int], int] = {}  # in a small photo some parts are the same
         names: list[str] = []
-        for name, corner, *pair in zip(NAMES, found.places, found.before, found.after, strict=True):
+        shots = zip(found.places, found.names, found.before, found.after, strict=True)
+        for corner, name, *pair in shots:
             if corner in shown:
                 names[shown[corner]] += f", {name}"
                 continue
