@@ -101,6 +101,10 @@ def _dim(blur: Degradation, light: Degradation) -> Degradation:
 
 INVERSE = "No network is called: once Φ is known light is undone by its inverse, whatever the tool."
 GIVEN = "Which pixels are missing is given, not found: no colour tells them apart."
+BLOCKS = (
+    "The squares' side and place are read from the photo, here without an error, so that found "
+    "and known are one: `estimate_blocks`."
+)
 FACTOR = "By how much the photo is to be enlarged is a wish: nothing is to be found."
 TABLES = "Φ stands in the file: `JPEG.from_file` reads its tables, so that found and known are one."
 WRONG = ("what_goes_wrong.ipynb", "What goes wrong in a photo")
@@ -141,7 +145,8 @@ ENTRIES = {
     **{
         f"blocks-{d}": Entry(
             f"Low resolution, blocks ×{d}", "enlarge",
-            _only(BlockAverage(d, sigma=FAINT)), None, FACTOR, ("BlockAverage",), WRONG,
+            _only(BlockAverage(d, sigma=FAINT)), None, BLOCKS,
+            ("BlockAverage", "estimate_blocks"), WRONG,
             f"{COMMAND} \\\n  --only resolution",
         )
         for d in (2, 4, 8)
