@@ -39,7 +39,7 @@ SEEN_AT, SEEN_SLOPE, LAPSE = 0.83, 21.0, 0.08
 # `finest_detail`, as a share of the width: above, the phone took the details and sharpened what was
 # left, and deblurring makes that worse. No movement is: one of 5 pixels, found as 8, lost 5.9 dB to
 # streaks. benchmarks/soft_photos.py --tune prints all of it.
-TELLING = (250, 250, 100)
+TELLING = (180, 180, 100)
 FINEST = 0.95
 # Pixels: the widest blur of the tables, found as such. In a photo of a soft scene 4.6 were found,
 # and undoing them lost 8 dB.
