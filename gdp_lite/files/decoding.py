@@ -57,6 +57,8 @@ def decode_jpeg(data: bytes, name: str, check: Check) -> Decoded:
     notes = []
     if not found.whole:
         notes.append("the file ends early: what is missing of the picture is grey")
+    if found.damaged:
+        notes.append("bytes of the picture are damaged: it is read on behind them")
     block = jpeg.joined(found.extras, 0xE1, jpeg.EXIF)
     said = metadata.of_jpeg(found.extras)
     with JpegImageFile(io.BytesIO(found.core)) as picture:
