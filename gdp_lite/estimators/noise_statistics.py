@@ -75,7 +75,7 @@ def of_colours() -> Tensor:
 
     Examples
     --------
-    >>> of_colours().shape == noise_statistics(torch.rand(1, 3, 96, 96)).shape
+    >>> of_colours().shape == noise_statistics(0.2 + 0.6 * torch.rand(1, 3, 96, 96)).shape
     True
     """
     bands = len(ENDS) - 1
