@@ -15,7 +15,14 @@ and the place of the blocks are right. Over those: gain in PSNR over the photo, 
 median and worst, HaarPSI, and what bicubic interpolation of the blocks' means gains. Kind "none":
 Kodak, train/val and the phones' files as they are, and Kodak's as JPEGs of quality 3 and 10: in how
 many blocks are found, and the greatest ratio (`estimators.blocks.RATIO`) and the largest share of
-blocks of one colour. Writes gdp_lite/book/results/resolution.csv. About six minutes.
+blocks of one colour. Writes gdp_lite/book/results/resolution.csv.
+
+And what is drawn in photos and in drawings of blocks (`estimators.drawn`): the least and the most
+share of all parts, and the share of pictures that `restore` leaves as they are. Photos: Kodak's,
+and the phones' at a quarter of their side; drawings: a page of small text on a fifth, two fifths
+and all of a Kodak photo's width, the photo dithered to black and white, and a code of random
+squares; all by blocks of 2, 4 and 8, in colour and in grey, as a PNG and as a JPEG of quality 75.
+Writes gdp_lite/book/results/drawn.csv. About seven minutes.
 """
 
 import io
@@ -24,7 +31,7 @@ from functools import partial
 import numpy as np
 import torch
 from common import CAPTURES, arguments, centre_crops, haarpsi, photos, show
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch.nn import functional
 
 from gdp_lite import diagnose, load_prior
@@ -33,11 +40,13 @@ from gdp_lite.book.results import save_results
 from gdp_lite.degradations import BlockAverage, BlockAverageSameSize, GaussianBlur
 from gdp_lite.estimators import blocks
 from gdp_lite.image import from_uint8, to_uint8
+from gdp_lite.kinds.resolution import of_blocks
 from gdp_lite.restoring import restore_image
 from gdp_lite.tasks import detail_in_blocks
 
 STORED = ((75, 2), (85, 2), (92, 0), (95, 0))  # quality, subsampling
 SIDE, OFFSET = 256, (1, 3)  # pixels; of the photo in its blocks
+LINE = 14  # pixels from one line of text to the next
 
 
 def jpeg(x, quality, subsampling):
@@ -145,12 +154,64 @@ def others(shared):
         }  # fmt: skip
 
 
+def large(x, factor):
+    """Every pixel as a block."""
+    return x.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+
+
+def page(x, share):
+    """The photo with text over so much of its width."""
+    height, width = x.shape[-2:]
+    text = Image.new("RGB", (round(share * width), height), "white")
+    for top in range(2, height, LINE):
+        ImageDraw.Draw(text).text((2, top), 9 * "a line of text ", fill="black")
+    return torch.cat([from_uint8(np.asarray(text)), x[..., text.width :]], -1)
+
+
+def dithered(x):
+    return from_uint8(np.asarray(Image.fromarray(to_uint8(x)).convert("1").convert("RGB")))
+
+
+def drawn(shared):
+    """Rows of drawn.csv."""
+    kodak = [x for _, x in photos(f"{shared}/eval/kodak24")]
+    phones = [BlockAverage(4, x.shape[-2:]).A(x) for _, x in photos(f"{shared}/eval/phones")]
+    code = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) > 0.5
+    few = kodak[::3]
+    sets = {
+        "photos, Kodak": kodak,
+        "photos, phones": phones,
+        **{f"text on {share:.0%}": [page(x, share) for x in few] for share in (0.2, 0.4, 1.0)},
+        "dithered": [dithered(x) for x in few],
+        "code": [code.float().expand(1, 3, -1, -1)],
+    }
+    for name, these in sets.items():
+        for factor in (2, 4, 8):
+            shares, left = [], []
+            for x in these:
+                # A drawing is of as many pixels as it has, and a photo loses some.
+                small = x if "photos" not in name else BlockAverage(factor, x.shape[-2:]).A(x)
+                for tones in (small, small.mean(1, keepdim=True).expand_as(small)):
+                    for quality in (None, 75):
+                        y = from_uint8(to_uint8(large(tones, factor)))
+                        y = y if quality is None else jpeg(y, quality, 2)
+                        found = blocks.estimate_blocks(y)
+                        if found.side == factor:
+                            shares.append(found.drawn)
+                            left.append(not of_blocks(found).seen)
+            yield {
+                "kind": name, "factor": factor, "pictures": len(shares), "least": min(shares),
+                "most": max(shares), "left": np.mean(left),
+            }  # fmt: skip
+
+
 def main():
     parser = arguments(__doc__, "eval/kodak24, eval/phones and train/val")
     parser.add_argument("--captures", default=str(CAPTURES))
     args = parser.parse_args()
     torch.set_num_threads(1)
     save_results("blocky", lost(args.captures))
+    save_results("drawn", list(drawn(args.shared)))
     rows = [*undone(args.shared), *others(args.shared)]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     save_results("resolution", [{key: row.get(key, "") for key in keys} for row in rows])

@@ -818,6 +818,23 @@ def test_a_jpeg_whose_end_is_missing(tmp_path, part):
     assert Image.open(tmp_path / "out.jpg").size == (144, 96)
 
 
+# As a byte that was changed makes them: of a frame, of tables, of a camera, of nothing.
+@pytest.mark.parametrize("stray", [0xC0, 0xC4, 0xDA, 0xDB, 0xE5, 0x02, 0xF3])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_with_a_marker_amid_its_pixels(stray, progressive):
+    image = picture(192, 256)
+    whole = jpeg(image, quality=95, progressive=progressive)
+    start = whole.rindex(b"\xff\xda")
+    at = start + int(0.7 * (len(whole) - start))
+    assert 0xFF not in whole[at - 1 : at + 3]
+    photo = read_photo(whole[:at] + bytes([0xFF, stray]) + whole[at + 2 :])
+    assert photo.notes == ["bytes of the picture are damaged: it is read on behind them"]
+    first = read_photo(whole).image
+    rows = 192 if progressive else 120
+    assert (photo.image - first)[..., :rows, :].abs().mean() < 0.02
+    assert read_photo(whole).notes == []
+
+
 def test_long_and_damaged_texts_of_a_png(tmp_path):
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000)))
     long = chunk(b"tEXt", b"Note\0" + b"x" * 3_000_000)

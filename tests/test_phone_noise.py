@@ -11,8 +11,16 @@ from gdp_lite.book.phone import Capture, photograph
 from gdp_lite.degradations import GaussianBlur
 from gdp_lite.denoise import completion, denoise, limit_change
 from gdp_lite.estimators import Estimate, NoiseSpectrum, estimate_noise_spectrum
-from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics, octave_levels, octaves
+from gdp_lite.estimators.noise_statistics import (
+    PLANES,
+    SHARES,
+    noise_statistics,
+    octave_levels,
+    octaves,
+    of_colours,
+)
 from gdp_lite.findings import of_noise
+from gdp_lite.image import from_uint8
 from gdp_lite.photos import read_photo
 
 PHONE = Capture(
@@ -253,3 +261,29 @@ def test_doubtful_noise_goes_by_the_share_that_it_is_likely():
     assert [finding.seen for finding in seen.values()] == [False, True, True]
     assert seen[0.3].line.startswith("perhaps noise of 25.5 of 255")
     assert "30% likely" in seen[0.3].line
+
+
+# Photos without colour
+
+
+def test_numbers_of_colours_are_those_that_another_chroma_changes():
+    luma, chroma = 0.5 + 0.05 * torch.randn(2, 160, 160, generator=generator())
+    planes = [torch.tensor(plane)[:, None, None] for plane in PLANES]
+    plain = (luma * planes[0])[None]
+    told = noise_statistics(plain + ((chroma - 0.5) * planes[1])[None])
+    other = noise_statistics(plain + ((chroma.roll(7, 0) - 0.5) * (planes[1] + planes[2]))[None])
+    torch.testing.assert_close((told - other).abs() > 1e-4, of_colours())
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket"])
+@pytest.mark.parametrize("spread", [0, 2])
+def test_grey_detail_is_no_noise_for_want_of_colours(name, spread):
+    x = from_uint8(getattr(data, name)()).mean(1, keepdim=True)
+    off = torch.tensor([0.0, spread / 255, 0.0]).view(1, 3, 1, 1)  # as a JPEG in colour leaves it
+    clean = estimate_noise_spectrum((x + off).clamp(0, 1))
+    assert clean.present < 0.25
+    noisy = x + 12 / 255 * torch.randn(x.shape, generator=generator())
+    found = estimate_noise_spectrum((noisy + off).clamp(0, 1))
+    assert found.present > 0.95
+    assert 10 < 255 * float(found.rms) < 12 * 3**0.5  # luma's, in which all of it is
+    assert found.bands[1].abs().max() == 0

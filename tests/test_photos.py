@@ -78,6 +78,28 @@ def test_upright_for_the_network_and_upright_in_a_png(tmp_path, ending, orientat
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("how", ["raw", "tiff_lzw", "grey", "CMYK", "deep", "packed"])
+def test_a_tiff_stands_as_viewers_show_it(tmp_path, how, orientation):
+    small = picture().convert({"grey": "L", "CMYK": "CMYK"}.get(how, "RGB"))
+    if how == "deep":
+        small = Image.fromarray(np.asarray(small.convert("L")).astype(np.uint16) * 257)
+    packing = {"compression": how if how == "tiff_lzw" else "tiff_adobe_deflate"}
+    packing = packing if how in ("tiff_lzw", "packed") else {}
+    source = save(tmp_path / "in.tif", small, tiffinfo={274: orientation}, **packing)
+    photo = read_photo(source)
+    plain = read_photo(save(tmp_path / "plain.tif", small))
+    turn = {1: None, **dict(zip(range(2, 9), (0, 3, 1, 5, 4, 6, 2), strict=True))}[orientation]
+    shown = Image.fromarray(pixels_of(plain))  # by Pillow's constants, apart from the package
+    shown = shown if turn is None else shown.transpose(Image.Transpose(turn))
+    assert np.array_equal(pixels_of(photo), np.asarray(shown))
+    write_photo(tmp_path / "out.tif", photo.image, photo)
+    with Image.open(tmp_path / "out.tif") as written:
+        assert written.size == shown.size
+        assert written.getexif().get(274, 1) == 1
+    assert np.abs(pixels_of(read_photo(tmp_path / "out.tif")) - np.asarray(shown, float)).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_jpeg_is_turned_back_on_disk(tmp_path, orientation):
     source = save(tmp_path / "in.jpg", exif=exif(orientation), quality=95, subsampling=0)
     photo = read_photo(source)

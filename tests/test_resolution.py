@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data
 
 from gdp_lite import auto, diagnose
@@ -16,7 +16,7 @@ from gdp_lite.degradations import BlockAverage, BlockAverageSameSize
 from gdp_lite.estimators.blocks import INSIDE, NONE, RATIO, estimate_blocks, likeliest, within
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.kinds.cells import Cells, unmarked, unmarked_part, whole_cells
-from gdp_lite.kinds.resolution import DRAWN, degradation_of, mark_of
+from gdp_lite.kinds.resolution import DRAWN, FLAT, degradation_of, mark_of, of_blocks
 from gdp_lite.prior import load_prior
 from gdp_lite.restoring import calls, passes, restore_image
 
@@ -125,10 +125,54 @@ def test_what_is_drawn_is_left():
     y[..., 4:9, 5:12], y[..., 11:17, 9:20] = 0.9, 0.6
     y[:, 0, 12:19, 3:8] = 0.1
     y = y.repeat_interleave(6, -1).repeat_interleave(6, -2)
-    assert estimate_blocks(y).same > DRAWN
+    assert estimate_blocks(y).same > FLAT
     finding = diagnose(y).findings["resolution"]
     assert not finding.seen
     assert "drawn" in finding.line
+
+
+def tones(image):
+    return from_uint8(np.asarray(image.convert("1").convert("RGB")))
+
+
+def page(share):
+    """A photo with text beside it, on so much of the width."""
+    y = photo(width=240).clone()
+    wide = int(240 * share)
+    text = Image.new("RGB", (wide, 160), "white")
+    for top in range(2, 160, 12):
+        ImageDraw.Draw(text).text((2, top), "a line of text that goes on and on", fill="black")
+    y[..., :wide] = from_uint8(np.asarray(text))
+    return y
+
+
+SMALL = Image.fromarray(data.astronaut()[:160, 100:276])
+DRAWINGS = {
+    "code": (torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) > 0.5).float(),
+    "dithered": tones(SMALL),
+    "text": page(1.0),
+    "text beside a photo": page(0.4),
+}
+
+
+@pytest.mark.parametrize("side", [2, 3, 6])
+@pytest.mark.parametrize("quality", [None, 85])
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_text_codes_and_dots_keep_their_edges(name, side, quality):
+    y = DRAWINGS[name].expand(1, 3, -1, -1)
+    y = y.repeat_interleave(side, -1).repeat_interleave(side, -2)
+    found = estimate_blocks(y if quality is None else stored(y, quality))
+    assert found.side == side
+    assert found.drawn > DRAWN
+    assert not of_blocks(found).seen
+
+
+@pytest.mark.parametrize("side", [2, 4, 8])
+@pytest.mark.parametrize("grey", [False, True])
+def test_photos_are_not_drawn(side, grey):
+    x = from_uint8(data.astronaut())
+    x = x.mean(1, keepdim=True).expand_as(x) if grey else x
+    assert estimate_blocks(BlockAverageSameSize(side).A(x)).drawn < DRAWN / 2
 
 
 def test_it_gains_over_blocks_and_over_bicubic():

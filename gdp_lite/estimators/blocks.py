@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gdp_lite.estimators.drawn import drawn_share
 from gdp_lite.image import check_photo
 
 SIDES = range(2, 17)  # pixels
@@ -32,6 +33,7 @@ class Blocks(NamedTuple):
     top, left : pixels of the first blocks that lie outside of the photo.
     inside : detail within blocks, root mean square, display range.
     same : share of the neighbouring blocks that have one colour, as drawn pictures have.
+    drawn : share of its parts that are drawn, see `drawn_share`.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class Blocks(NamedTuple):
     left: int
     inside: float
     same: float
+    drawn: float = 0.0
 
     def numbers(self) -> dict[str, Any]:
         """All of them, for a report."""
@@ -82,8 +85,8 @@ def estimate_blocks(photo: Tensor) -> Blocks:
     side, top, left, ratio = likeliest(photo)
     if ratio < RATIO:
         return NONE
-    inside, same = within(photo, side, top, left)
-    return Blocks(side, top, left, inside, same) if inside <= INSIDE else NONE
+    inside, same, drawn = within(photo, side, top, left)
+    return Blocks(side, top, left, inside, same, drawn) if inside <= INSIDE else NONE
 
 
 def likeliest(photo: Tensor) -> tuple[int, int, int, float]:
@@ -124,13 +127,13 @@ def _edges(steps: Tensor, side: int) -> tuple[float, int]:
     return float(means[edge] / rest.clamp(min=1e-9)), (side - 1 - edge) % side
 
 
-def within(photo: Tensor, side: int, top: int, left: int) -> tuple[float, float]:
-    """Detail within the whole blocks, and the share of neighbouring ones of one colour.
+def within(photo: Tensor, side: int, top: int, left: int) -> tuple[float, float, float]:
+    """Detail within the whole blocks, the share of neighbours of one colour, and of what is drawn.
 
     Examples
     --------
     >>> within(torch.full((1, 3, 32, 32), 0.5), 4, 0, 0)
-    (0.0, 1.0)
+    (0.0, 1.0, 0.0)
     """
     part = photo[0, :, (side - top) % side :, (side - left) % side :].detach().cpu().float()
     height, width = (n // side * side for n in part.shape[-2:])
@@ -142,4 +145,5 @@ def within(photo: Tensor, side: int, top: int, left: int) -> tuple[float, float]
         colours.append(mean)
     blocks = torch.cat(colours, -2)
     same = [(blocks.diff(dim=d).abs().amax(0) < SAME).double().mean() for d in (-1, -2)]
-    return (lost / part.numel()) ** 0.5, float(sum(same)) / 2
+    inside = (lost / part.numel()) ** 0.5
+    return inside, float(sum(same)) / 2, drawn_share(blocks, max(SAME, inside))

@@ -69,6 +69,32 @@ def noise_statistics(y: Tensor) -> Tensor | None:
     )
 
 
+@cache
+def of_colours() -> Tensor:
+    """Which of the numbers are of chroma, alone or with luma; (n,), in their order.
+
+    Examples
+    --------
+    >>> of_colours().shape == noise_statistics(0.2 + 0.6 * torch.rand(1, 3, 96, 96)).shape
+    True
+    """
+    bands = len(ENDS) - 1
+    chroma = torch.tensor([False, True]).repeat_interleave(bands)  # a level for each band
+    rows = torch.cat([chroma, chroma[:1]])  # of `_correlations`, light last
+    first, second = torch.triu_indices(len(rows), len(rows), 1)
+    return torch.cat(
+        [
+            chroma.repeat_interleave(len(QUANTILES)),
+            chroma.repeat(len(FLATTEST)),
+            chroma[:bands],  # peaked
+            chroma,
+            chroma[:2],  # directed
+            rows[first] | rows[second],
+            chroma[:3],  # light
+        ]
+    )
+
+
 def octaves(y: Tensor) -> Tensor:
     """(1, 3, H, W) -> (octaves, 3, H, W): luma and chroma of the mirrored photo, band by band."""
     planes = torch.einsum("ij,jhw->ihw", y.new_tensor(PLANES), y[0])

@@ -57,6 +57,8 @@ def decode_jpeg(data: bytes, name: str, check: Check) -> Decoded:
     notes = []
     if not found.whole:
         notes.append("the file ends early: what is missing of the picture is grey")
+    if found.damaged:
+        notes.append("bytes of the picture are damaged: it is read on behind them")
     block = jpeg.joined(found.extras, 0xE1, jpeg.EXIF)
     said = metadata.of_jpeg(found.extras)
     with JpegImageFile(io.BytesIO(found.core)) as picture:
@@ -189,12 +191,15 @@ def decode_tiff(data: bytes, name: str, check: Check) -> Decoded:
         if picture.mode in kinds or bits not in (1, 2, 4, 8, 16):
             kind = kinds.get(picture.mode, f"{bits}-bit")
             raise PhotoError(f"{name} is a {kind} TIFF: convert it to 8 or 16 bits of RGB first")
+        pages, deep = getattr(picture, "n_frames", 1), pixels.is_deep(picture)
+        if not deep:
+            picture.load()  # turns it by the orientation that `of_tiff` makes 1
         said, notes = metadata.of_tiff(picture)
-        if getattr(picture, "n_frames", 1) > 1:
+        if pages > 1:
             notes.append("only the first page of the TIFF is read and kept")
         origin = Origin("TIFF", mode=picture.mode)
         alpha = black = None
-        if pixels.is_deep(picture):
+        if deep:
             array = pixels.deep_pixels(data, "TIFF")
             if array is None:
                 raise PhotoError(f"{name} is a 16-bit {picture.mode} TIFF of a rare kind")

@@ -17,6 +17,7 @@ _ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without content
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers SOF0 to SOF15
 # A marker within compressed data: neither a stuffed zero, nor a restart, nor a fill byte.
 _MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_STRAY = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # or a byte of such data that was changed
 _AFTER_DATA = re.compile(rb"\xff+[\xc4\xd9-\xdd\xe0-\xef\xfe]")  # what may follow such data
 
 
@@ -31,6 +32,7 @@ class Jpeg:
     end : where the picture ends in the file, behind its end marker.
     frame : (marker, bits of a value, height, width, channels), None where none was found.
     whole : whether the end marker was there.
+    damaged : whether bytes of the compressed data were changed; such markers are none in `core`.
     """
 
     extras: list[tuple[int, bytes]]
@@ -38,6 +40,7 @@ class Jpeg:
     end: int
     frame: tuple[int, int, int, int, int] | None
     whole: bool
+    damaged: bool = False
 
 
 def is_metadata(marker: int) -> bool:
@@ -60,14 +63,14 @@ def parse(data: bytes, start: int = 0) -> Jpeg:
     ([(254, b'a note')], True)
     """
     extras: list[tuple[int, bytes]] = []
-    core, frame, at = [SOI], None, start + 2
+    core, frame, at, strays = [SOI], None, start + 2, 0
     while True:
         found = _MARKER.search(data, at)  # what stands before a marker is no part of the picture
         if not found:
             break
         marker, at = found[0][-1], found.end()
         if marker == 0xD9:
-            return Jpeg(extras, b"".join([*core, EOI]), at, frame, True)
+            return Jpeg(extras, b"".join([*core, EOI]), at, frame, True, strays > 0)
         if marker in _ALONE or marker == 0xD8:
             continue
         length = int.from_bytes(data[at : at + 2], "big")
@@ -85,19 +88,29 @@ def parse(data: bytes, start: int = 0) -> Jpeg:
             frame = (marker, *struct.unpack(">BHHB", content[:6]))
         if marker == SOS:  # compressed data up to the next marker
             end = _end_of_data(data, at)
-            core.append(data[at:end])
+            mended, count = _STRAY.subn(b"\xff\0", data[at:end])  # decoders give up at them
+            core.append(mended)
+            strays += count
             at = end
-    return Jpeg(extras, b"".join([*core, EOI]), len(data), frame, False)
+    return Jpeg(extras, b"".join([*core, EOI]), len(data), frame, False, strays > 0)
 
 
 def _end_of_data(data: bytes, at: int) -> int:
-    """Where compressed data ends; a marker whose segment would leave the file is none."""
+    """Where compressed data ends; a marker that no segment of a file follows is none."""
     for found in _AFTER_DATA.finditer(data, at):
-        behind = found.end()
-        length = int.from_bytes(data[behind : behind + 2], "big")
-        if found[0][-1] == 0xD9 or 2 <= length <= len(data) - behind:
+        if found[0][-1] == 0xD9 or _is_segment(data, found.end(), found[0][-1]):
             return found.start()
     return len(data)
+
+
+def _is_segment(data: bytes, at: int, marker: int) -> bool:
+    """Whether a segment lies there, and not compressed data of which a byte was changed."""
+    length = int.from_bytes(data[at : at + 2], "big")
+    if not 2 <= length <= len(data) - at:
+        return False
+    if marker == SOS:  # compressed data follow, of some channels
+        return length == 6 + 2 * data[at + 2]
+    return at + length == len(data) or data[at + length] == 0xFF
 
 
 def profile(extras: list[tuple[int, bytes]]) -> bytes | None:

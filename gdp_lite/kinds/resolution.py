@@ -13,7 +13,8 @@ from gdp_lite.tasks import ROUNDING_NOISE
 
 TOLD_BY_BLOCKS = ("softness", "noise", "overlay", "jpeg")
 # Of neighbouring blocks with one colour: Kodak's photos have up to a half (benchmarks/blocky.py).
-DRAWN = 0.75
+FLAT = 0.75
+DRAWN = 0.15  # of the parts, see `estimators.drawn.FEW`: what is drawn would lose its edges
 # Noise of what blocks tell, in the detail that a JPEG has left within them. From half to four times
 # it, photos of the development scenes differ by 0.1 dB, most with 2.
 PER_INSIDE = 2.0
@@ -29,8 +30,8 @@ def of_blocks(found: Blocks) -> Finding:
     """
     side = Estimate(float(found.side), 0.0)
     line, doubt = f"made of blocks of {found.side} x {found.side} pixels", ""
-    if found.same > DRAWN:
-        doubt = "many of one colour, as in what is drawn"
+    if found.same > FLAT or found.drawn > DRAWN:
+        doubt = "of few colours, as in what is drawn"
         line += f"; left as it is: {doubt}"
     return Finding("resolution", side, "pixels", 1.0, line, found, doubt)
 
