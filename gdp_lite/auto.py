@@ -116,6 +116,8 @@ def restore_photo(
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
+    for absent in diagnosis.absent(only):
+        say(f"{absent}: asked for, but there is none in this photo")
     network = None
     if kinds:
         say(f"undoing: {', '.join(kinds)}")

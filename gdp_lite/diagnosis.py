@@ -79,6 +79,10 @@ class Diagnosis:
         here = [kind for kind in KINDS if kind in self.findings]
         return [kind for kind in here if kind in only and kind not in skip]
 
+    def absent(self, only: Collection[str] | None) -> list[str]:
+        """The kinds that a person asks for of which the photo has nothing."""
+        return [kind for kind in only or () if kind not in self.findings]
+
     @property
     def noise(self) -> NoiseSpectrum:
         """The noise to be taken away. Where none is seen a person has asked, and is not doubted."""

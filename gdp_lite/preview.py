@@ -104,6 +104,8 @@ def preview_photo(
     kinds = diagnosis.chosen(only, skip)
     for line in diagnosis.lines:
         say(line)
+    for absent in diagnosis.absent(only):
+        say(f"{absent}: asked for, but there is none in this photo")
     say(f"would be undone: {', '.join(kinds)}" if kinds else "nothing would be undone: a copy")
     network = loading.result() if loading and needs_prior(diagnosis, kinds) else None
     found = time.monotonic() - began

@@ -17,6 +17,7 @@ from gdp_lite.estimators.blocks import INSIDE, NONE, RATIO, estimate_blocks, lik
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.kinds.cells import Cells, unmarked, unmarked_part, whole_cells
 from gdp_lite.kinds.resolution import DRAWN, FLAT, degradation_of, mark_of, of_blocks
+from gdp_lite.preview import preview_photo
 from gdp_lite.prior import load_prior
 from gdp_lite.restoring import calls, passes, restore_image
 
@@ -233,3 +234,13 @@ def test_the_command_undoes_them(tmp_path, monkeypatch):
     assert report.findings["resolution"]["phi"]["side"] == 4
     assert Path(report.output).exists()
     assert passes(diagnose(y), ["resolution"]).count == 1
+
+
+def test_blocks_that_are_asked_for_and_not_there_are_said(tmp_path):
+    Image.fromarray(to_uint8(photo())).save(tmp_path / "a.png")
+    said = []
+    report = restore_photo(tmp_path / "a.png", only=["resolution"], say=said.append)
+    assert report.done == []
+    assert "resolution: asked for, but there is none in this photo" in said
+    preview_photo(tmp_path / "a.png", only=["resolution"], say=(shown := []).append)
+    assert "resolution: asked for, but there is none in this photo" in shown
