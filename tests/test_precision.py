@@ -95,6 +95,19 @@ def test_only_a_processor_that_has_it_and_a_prior_that_agrees(prior, monkeypatch
     assert quickest(lambda x, sigma: x) == torch.float32
 
 
+def test_the_agreement_is_asked_for_in_decibels(prior, half, monkeypatch):
+    """What the prior reaches on that picture, within half a decibel of where the answer turns."""
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    seeded = torch.Generator().manual_seed(0)
+    y = torch.linspace(0.1, 0.9, 64).expand(1, 3, 64, 64)
+    y = y + LEVEL * torch.randn(y.shape, generator=seeded)
+    with torch.no_grad():
+        reached = agreement(prior(y, LEVEL), half(y, LEVEL))
+    for more, dtype in ((-0.5, torch.bfloat16), (0.5, torch.float32)):
+        monkeypatch.setattr(precision, "AGREEMENT", reached + more)
+        assert quickest(prior) == dtype
+
+
 def test_the_prior_that_was_given_stays_as_it_is(prior, half):
     x = torch.full((1, 3, 16, 16), 0.3)
     tiled = in_precision(TiledPrior(prior, 16, 8), torch.bfloat16)
