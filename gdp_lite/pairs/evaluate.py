@@ -23,14 +23,12 @@ from gdp_lite.processes import Processes
 from gdp_lite.report import versions
 from gdp_lite.sampler import restore
 from gdp_lite.tasks import ROUNDING_NOISE
-from gdp_lite.tiling import TiledPrior, how_seen
+from gdp_lite.tiling import OVERLAP, TILE, WHOLE, TiledPrior, how_seen
 
 SCORES, SETTINGS = "scores.csv", "evaluate.json"
 PART = "scores.{}.csv"  # of another process than the main one, while it works
 BEFORE = "_before"  # of the degraded picture at the clean one's size, by the simplest means
 TABLE = ("name", *NAMES, *(name + BEFORE for name in NAMES), "pair", "seconds", "error")
-# As in `cli.task`: a larger picture is shown to the network in tiles.
-WHOLE, TILE, OVERLAP = 1_350_000, 512, 64
 _HW = ("height", "width")
 
 
