@@ -10,6 +10,7 @@ noise, which must not be lifted until it is the picture.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,6 +74,10 @@ class Light:
             return f"perhaps a fault ({chance}), but which is not sure enough; left as it is"
         change = f"{self.stops:+.1f} ± {self.stops.std:.1f} stops at its middle"
         return f"{self.fault} ({chance}): {change}"
+
+    def numbers(self) -> dict[str, Any]:
+        """Phi, for a report."""
+        return {name: value.tolist() for name, value in self.tone._asdict().items()}
 
 
 def estimate_light(photo: Tensor, noise: float = 0.0) -> Light:

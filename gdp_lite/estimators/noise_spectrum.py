@@ -12,7 +12,7 @@ import json
 import math
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -66,6 +66,10 @@ class NoiseSpectrum(NamedTuple):
     bands: Tensor
     rms: Estimate
     present: float
+
+    def numbers(self) -> dict[str, Any]:
+        """What it holds, for a report."""
+        return {"bands": self.bands.tolist(), "present": self.present}
 
     def level(self, octaves: slice) -> float:
         """Standard deviation of the luma's noise in those octaves alone."""

@@ -7,7 +7,7 @@ or the phone's sharpener from sharpness. Edges can: the sharpest tenth of those 
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -82,6 +82,11 @@ class Softness(NamedTuple):
     cells: Tensor
     doubt: str = ""
     present: float = 1.0
+
+    def numbers(self) -> dict[str, Any]:
+        """Phi, and the share of it that is undone, for a report."""
+        kept = ("width", "kind", "length", "angle", "overshoot", "present")
+        return {name: getattr(self, name) for name in kept}
 
 
 def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
