@@ -79,10 +79,6 @@ class Diagnosis:
         here = [kind for kind in KINDS if kind in self.findings]
         return [kind for kind in here if kind in only and kind not in skip]
 
-    def absent(self, only: Collection[str] | None) -> list[str]:
-        """The kinds that a person asks for of which the photo has nothing."""
-        return [kind for kind in only or () if kind not in self.findings]
-
     @property
     def noise(self) -> NoiseSpectrum:
         """The noise to be taken away. Where none is seen a person has asked, and is not doubted."""
@@ -99,6 +95,11 @@ class Diagnosis:
     def lines(self) -> list[str]:
         """Every finding in plain words."""
         return [f"{kind}: {finding.line}" for kind, finding in self.findings.items()]
+
+    def absent(self, only: Collection[str] | None) -> list[str]:
+        """The same about what a person asks for and the photo does not have."""
+        line = "asked for, but there is none in this photo"
+        return [f"{kind}: {line}" for kind in only or () if kind not in self.findings]
 
     def degradation(self, kinds: Iterable[str] | None = None) -> Degradation | None:
         """F_Phi of the kinds that are seen, or of those named, in capture order; None of none."""
