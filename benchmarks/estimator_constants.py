@@ -12,9 +12,10 @@
   128 x 128 of train/val: with noise of 5 of 255, that is coarse, and without any; blurred by a
   Gaussian of 1.2 pixels. Gain in PSNR over the file, dB, and paired with today's.
 - Log odds of noise (`estimators.noise_spectrum`): every third capture of train/large, with its
-  noise (of more than 2 of 255, which is seen) and without: the share said to be noisy of each.
-  Constants that depend on the ISO with the one of the capture, others without, the one for photos
-  without colour in grey. --captures is the folder of benchmarks/captures.py.
+  noise (of more than 2 of 255, which is seen), without it, and the scene: of each the share from
+  which noise would be taken away. Constants that depend on the ISO with the capture's, which is
+  the same with noise and without; others with none, the one for photos without colour in grey.
+  --captures is the folder of benchmarks/captures.py.
 
 Writes gdp_lite/book/results/estimator_constants.csv. About 9 minutes on one core; --part makes one
 part of it and writes nothing.
@@ -42,7 +43,7 @@ from gdp_lite.estimators import (
     estimate_noise_spectrum,
     noise_spectrum,
 )
-from gdp_lite.findings import SEEN
+from gdp_lite.findings import ASKED
 from gdp_lite.image import LUMA, from_uint8, linear_to_srgb, srgb_to_linear
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
@@ -167,25 +168,25 @@ def noise_odds(captures):
     with open(captures / "manifest.csv", newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["name"].startswith("large")][::3]
     ends = {
-        "noise": [row for row in rows if float(row["noise luma"]) > 2],
-        "no noise": rows,
+        ".jpg": [row for row in rows if float(row["noise luma"]) > 2],
+        "-quiet.jpg": rows,
+        "-scene.png": rows,
     }
     for name, (values, grey, told) in ODDS.items():
         today = getattr(noise_spectrum, name)
         for value in (factor * today for factor in values):
             row = {"constant": name, "value": value, "today": value == today}
-            for end, of in ends.items():
+            for what, (end, of) in zip(("noise", "no noise", "scene"), ends.items(), strict=True):
                 found = []
                 for one in of:
-                    suffix = "" if end == "noise" else "-quiet"
-                    with Image.open(captures / f"{one['name']}{suffix}.jpg") as picture:
+                    with Image.open(captures / f"{one['name']}{end}") as picture:
                         y = from_uint8(np.asarray(picture.convert("RGB")))
                     if grey:
                         y = y.mean(1, keepdim=True).expand_as(y)
                     with patch.object(noise_spectrum, name, value):
                         iso = float(one["iso"]) if told else None
-                        found.append(estimate_noise_spectrum(y, iso).present > SEEN)
-                row |= {f"photos, {end}": len(found), f"noisy, {end}": float(np.mean(found))}
+                        found.append(estimate_noise_spectrum(y, iso).present >= ASKED["noise"])
+                row |= {f"photos, {what}": len(found), f"noisy, {what}": float(np.mean(found))}
             yield row
 
 
