@@ -150,7 +150,7 @@ def noise_of_blocks(captures, prior):
     """Gain in PSNR by what errors within blocks are taken to tell of those of their means."""
     scenes = [x for n, x in photos(captures) if n.startswith("large-") and n.endswith("-scene")]
     for factor in (2, 4):
-        for quality in (92, 75, 50):
+        for quality in (92, 75):
             gains = {value: [] for value in PER_INSIDE}
             for x in (centre(x, SIDE // 2) for x in scenes[::6]):
                 y = jpeg(BlockAverageSameSize(factor).A(x), quality, 2)
