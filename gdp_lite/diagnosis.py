@@ -44,7 +44,7 @@ from gdp_lite.findings import (
     of_softness,
     small,
 )
-from gdp_lite.image import check_photo
+from gdp_lite.image import check_one_photo
 from gdp_lite.kinds import jpeg, resolution
 from gdp_lite.kinds.covered import of_mask, of_overlay
 from gdp_lite.kinds.grey import of_strokes
@@ -171,9 +171,7 @@ def diagnose(photo: Tensor, iso: float | None = None, coding: Coding | None = No
     >>> list(found.findings)
     ['light', 'colour', 'softness', 'noise', 'overlay', 'jpeg']
     """
-    check_photo(photo)
-    if len(photo) != 1:
-        raise ValueError(f"one photo at a time, not {len(photo)}")
+    check_one_photo(photo)
     noise = estimate_noise_spectrum(photo, iso)
     level = float(noise.rms) if noise.present >= SEEN else 0.0
     with ThreadPoolExecutor(1) as beside:  # as long as all the rest, and both keep one core busy

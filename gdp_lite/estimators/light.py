@@ -18,7 +18,7 @@ from torch import Tensor
 from gdp_lite.curve import Tone, applied, inverted, spread_over
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.light_statistics import Expected, expected, luma, small, summary
-from gdp_lite.image import check_photo, srgb_to_linear
+from gdp_lite.image import check_one_photo, srgb_to_linear
 
 # Chance from which on something is done. What looks too bright is often meant to be, or a window
 # makes it so: there more is asked, for darkening is the worse harm. Doing a part already in doubt
@@ -111,9 +111,7 @@ def estimate_light(photo: Tensor, noise: float = 0.0) -> Light:
     >>> bool(ToneMap.held(found.tone).inverse(shade).mean() > shade.mean())
     True
     """
-    check_photo(photo)
-    if len(photo) != 1:
-        raise ValueError(f"one photo at a time is needed, got {len(photo)}")
+    check_one_photo(photo)
     if not 0 <= noise < float("inf"):
         raise ValueError(f"noise must be 0 or more, got {noise}")
     y = small(photo)

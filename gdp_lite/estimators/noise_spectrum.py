@@ -21,7 +21,7 @@ from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.noise import estimate_flat_noise
 from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics, of_colours
-from gdp_lite.image import check_photo
+from gdp_lite.image import check_one_photo
 
 WINDOW, ACROSS = 256, 4  # pixels; windows along each axis at most
 # The quantile of the windows' levels that is noise alone, and by how much the noise of others may
@@ -101,9 +101,7 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     >>> tuple(found.bands.shape), found.present > 0.5
     ((2, 4), True)
     """
-    check_photo(y)
-    if len(y) != 1:
-        raise ValueError(f"one photo at a time, not {len(y)}")
+    check_one_photo(y)
     seen = [noise_statistics(window) for window in _windows(y.detach().float().cpu())]
     known = [statistics for statistics in seen if statistics is not None]
     if not known:
