@@ -30,14 +30,14 @@ QUIETEST, BRIGHTER = 0.2, 1.5
 LEAST = 1 / 255  # display range: what is less nobody sees
 # Log odds of noise: per logarithm of the ISO, from one at which both are as likely; and, where the
 # ISO is not known, less for each level of 255 above what phones leave (real pairs have 3 to 7).
-# Set by hand, with the ten phone files in view. benchmarks/estimator_constants.py has what others do
-# to captures of train/large; with an ISO that is the same with noise and without, as there, PER_ISO
-# can only cost: from 0 to 1.2, 16 to 15 of 17 noisy ones are found, and 7 to 9 of 19 in vain.
+# Set by hand, with the ten phone files in view. What others do to captures of train/large is in
+# benchmarks/estimator_constants.py: with an ISO that is the same with noise and without, as there,
+# PER_ISO can only cost: with 0, 16 of 17 noisy ones are found and 7 of 19 in vain, else 15 and 9.
 PER_ISO, MIDDLE_ISO, TOO_MUCH, USUAL = 1.2, 400, 0.25, 7.0
 # More for each level of 255 by which coarse noise is stronger in colour than in brightness: detail
 # is not, where a photo is quietest.
 PER_BLOTCH = 0.5
-# Less in a photo without colour, which cannot tell. Of 19 scenes of train/large in grey, which have no
+# Less in a photo without colour, which cannot tell. Of 19 scenes of train/large in grey, without
 # noise, 3 are then taken for noisy, by a share, without this 12; of 17 noisy captures 10 are found,
 # without this 15 (benchmarks/estimator_constants.py).
 WITHOUT_COLOUR = 2.0
