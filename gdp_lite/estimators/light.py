@@ -25,10 +25,10 @@ from gdp_lite.image import check_one_photo, srgb_to_linear
 # costs good photos more than bad ones gain (benchmarks/light.py --shares).
 SEEN = {"too dark": 0.6, "too bright": 0.75, "low contrast": 0.6, "uneven light": 0.6}
 # How far Phi may go, standard deviations: mean stops, their differences across the map, white and
-# contrast in stops, veil. By hand, on simulated faults of train/photos. On 52 of train/val half the
-# mean stops cost 0.4 to 0.8 CIEDE2000, twice as many gain 0.2 to 0.4, other columns 0.3 at most
-# either way; one row for all faults costs 0.1 to 0.9. Photos whose fault is not there, which a wide
-# spread changes more, are not among them (benchmarks/light.py --constants).
+# contrast in stops, veil. By hand, on simulated faults of train/photos. On 52 faults simulated on
+# train/val half the mean stops cost 0.4 to 0.8 CIEDE2000, twice as many gain 0.2 to 0.4, other
+# columns change 0.3 at most, one row for all faults costs 0.1 to 0.9 (benchmarks/light.py
+# --constants). Photos that are taken for faulty and are not are not among them.
 SPREAD = {
     "too dark": (3.0, 0.4, 2.0, 0.5, 0.02),
     "too bright": (2.0, 0.3, 0.01, 0.7, 0.05),
