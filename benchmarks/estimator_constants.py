@@ -11,24 +11,40 @@
 - CODING_NOISE (`tasks`): `--task denoise` and `--task deblur` of a JPEG of quality 75, crops of
   128 x 128 of train/val: with noise of 5 of 255, that is coarse, and without any; blurred by a
   Gaussian of 1.2 pixels. Gain in PSNR over the file, dB, and paired with today's.
+- Log odds of noise (`estimators.noise_spectrum`): every third capture of train/large, with its
+  noise (of more than 2 of 255, which is seen), without it, and the scene: of each the share from
+  which noise would be taken away. Constants that depend on the ISO with the capture's, which is
+  the same with noise and without; others with none, the one for photos without colour in grey.
+  --captures is the folder of benchmarks/captures.py.
 
-Writes gdp_lite/book/results/estimator_constants.csv. About 5 minutes on one core.
+Writes gdp_lite/book/results/estimator_constants.csv. About 9 minutes on one core; --part makes one
+part of it and writes nothing.
 """
 
+import csv
 from itertools import islice
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from common import arguments, centre, mean_and_error, photos, save_parts
+from common import CAPTURES, arguments, centre, mean_and_error, photos, save_parts, show
+from PIL import Image
 from scipy import ndimage
 
 from gdp_lite import tasks
 from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import GaussianBlur
-from gdp_lite.estimators import anchors, cast_posterior, edge_profiles
-from gdp_lite.image import LUMA, linear_to_srgb, srgb_to_linear
+from gdp_lite.estimators import (
+    anchors,
+    cast_posterior,
+    edge_profiles,
+    estimate_noise_spectrum,
+    noise_spectrum,
+)
+from gdp_lite.findings import ASKED
+from gdp_lite.image import LUMA, from_uint8, linear_to_srgb, srgb_to_linear
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
@@ -43,6 +59,15 @@ EDGES = {
 }
 WIDTHS = (0.5, 1.0, 1.5)
 CASTS, TRIED = (0.1, 0.2, 0.3), (0.11, 0.22, 0.44)
+# (times today's, in grey, told the ISO)
+ODDS = {
+    "PER_ISO": ((0, 0.5, 1, 2), False, True),
+    "MIDDLE_ISO": ((0.5, 1, 2), False, True),
+    "TOO_MUCH": ((0, 0.5, 1, 2), False, False),
+    "USUAL": ((0.5, 1, 2), False, False),
+    "PER_BLOTCH": ((0, 0.5, 1, 2), False, False),
+    "WITHOUT_COLOUR": ((0, 0.5, 1, 2), True, False),
+}
 CODING = {"CODING_NOISE": (1, 2, 3, 4, 6), "CODING_NOISE_DEBLUR": (3, 5, 8)}  # of 255
 
 
@@ -139,14 +164,52 @@ def coding(crops, prior):
             }  # fmt: skip
 
 
+def noise_odds(captures):
+    with open(captures / "manifest.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["name"].startswith("large")][::3]
+    ends = {
+        ".jpg": [row for row in rows if float(row["noise luma"]) > 2],
+        "-quiet.jpg": rows,
+        "-scene.png": rows,
+    }
+    for name, (values, grey, told) in ODDS.items():
+        today = getattr(noise_spectrum, name)
+        for value in (factor * today for factor in values):
+            row = {"constant": name, "value": value, "today": value == today}
+            for what, (end, of) in zip(("noise", "no noise", "scene"), ends.items(), strict=True):
+                found = []
+                for one in of:
+                    with Image.open(captures / f"{one['name']}{end}") as picture:
+                        y = from_uint8(np.asarray(picture.convert("RGB")))
+                    if grey:
+                        y = y.mean(1, keepdim=True).expand_as(y)
+                    with patch.object(noise_spectrum, name, value):
+                        iso = float(one["iso"]) if told else None
+                        found.append(estimate_noise_spectrum(y, iso).present >= ASKED["noise"])
+                row |= {f"photos, {what}": len(found), f"noisy, {what}": float(np.mean(found))}
+            yield row
+
+
 def main():
-    args = arguments(__doc__, "train/photos and train/val").parse_args()
+    parser = arguments(__doc__, "train/photos and train/val")
+    parser.add_argument("--captures", default=str(CAPTURES))
+    parser.add_argument("--part", choices=("edges", "casts", "coding", "noise odds"))
+    args = parser.parse_args()
     torch.set_num_threads(1)
     trained = islice(photos(f"{args.shared}/train/photos"), 0, None, 42)
     held = list(islice(photos(f"{args.shared}/train/val"), 0, None, 5))
     crops = [centre(x, 128) for _, x in held[::2]]
-    parts = edges(trained), casts(held), coding(crops, load_prior())
-    save_parts("estimator_constants", parts)
+    parts = {
+        "edges": edges(trained),
+        "casts": casts(held),
+        "coding": coding(crops, load_prior()),
+        "noise odds": noise_odds(Path(args.captures)),
+    }
+    if args.part is None:
+        save_parts("estimator_constants", parts.values())
+        return
+    for row in parts[args.part]:
+        show(row)
 
 
 if __name__ == "__main__":

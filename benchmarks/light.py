@@ -21,6 +21,9 @@ photos of train/val, as they are and in bad light. --develop is the table for th
 expected by that fault alone, or by the mixture of all; about five minutes.
 --shares: CIEDE2000 of small pictures of large scenes and of train/val, by how much of the change is
 made, given the chance of a fault. About half an hour.
+--constants: CIEDE2000 of small pictures of every eighth photo of train/val in which that fault is
+seen that is there, with other constants of `estimators.light`: half and twice as much of one at a
+time. About eight minutes.
 """
 
 import io
@@ -32,7 +35,7 @@ from unittest import mock
 import cv2
 import numpy as np
 import torch
-from common import arguments, as_image, haarpsi, photos, show
+from common import arguments, as_image, haarpsi, mean_and_error, photos, show
 from PIL import Image, ImageOps
 from skimage import color, data
 
@@ -43,7 +46,8 @@ from gdp_lite.book.results import save_results
 from gdp_lite.curve import Tone
 from gdp_lite.degradations import ToneMap
 from gdp_lite.estimators import estimate_light, light_statistics
-from gdp_lite.estimators.light import SEEN, fitted
+from gdp_lite.estimators import light as estimator
+from gdp_lite.estimators.light import SEEN, SPREAD, fitted
 from gdp_lite.estimators.light_statistics import (
     FAULTS,
     expected,
@@ -397,6 +401,60 @@ def alone(shared):
         show({"seen": likely, "it is": truth, "photos": len(at)} | mean)
 
 
+# Another SPREAD has one of its columns changed.
+COLUMNS = ("mean stops", "map", "white", "contrast", "veil")
+LIGHT = {
+    "today": {"STEPS": estimator.STEPS},
+    **{
+        f"spread of {column}, times {factor:g}": {
+            "SPREAD": {
+                fault: tuple(v * factor if k == n else v for k, v in enumerate(row))
+                for fault, row in SPREAD.items()
+            }
+        }
+        for n, column in enumerate(COLUMNS)
+        for factor in (0.5, 2)
+    },
+    "one spread for all faults": {
+        "SPREAD": dict.fromkeys(FAULTS, tuple(np.exp(np.log([*SPREAD.values()]).mean(0)).tolist()))
+    },
+    **{
+        f"{name}, times {factor:g}": {name: factor * getattr(estimator, name)}
+        for name in ("FLOOR", "VISIBLE", "NOISE_WEIGHT")
+        for factor in (0.5, 2)
+    },
+    "40 steps": {"STEPS": 40},
+}
+
+
+def constants(shared):
+    """Mean distance from the good photo, by fault, with each of `LIGHT`."""
+    found = {}
+    for n, (_, photo) in enumerate(list(photos(f"{shared}/train/val"))[::8]):
+        scene = half(to_uint8(photo))
+        for k, fault in enumerate(FAULTS):
+            rng = np.random.default_rng([n, k, 11])
+            good, dimmed = bad_light(scene, fault, rng)
+            y, good = (small(from_uint8(v)) for v in (taken(*dimmed, rng, mosaic=False), good))
+            told = expected(y)
+            if 1 - told.none < SEEN[fault] or max(told.faults, key=told.faults.get) != fault:
+                continue
+            at = [scored(y, to_uint8(good), to_uint8(y))["dE"]]
+            for others in LIGHT.values():
+                with mock.patch.multiple(estimator, **others):
+                    tone = fitted(y, told, 2 / 255)
+                x = ToneMap.held(Tone(*(v.float() for v in tone))).inverse(y)
+                at.append(scored(x, to_uint8(good), to_uint8(y))["dE"])
+            found.setdefault(fault, []).append(at)
+    for fault, rows in found.items():
+        if len(rows) < 2:  # of uneven light one in 24 is seen as that
+            continue
+        for name, values in zip(("the photo", *LIGHT), np.transpose(rows), strict=True):
+            gap, error = mean_and_error(values - np.transpose(rows)[1])
+            show({"fault": fault, "with": name, "photos": len(rows), "dE": float(values.mean()),
+                  "over today": gap, "standard error": error})  # fmt: skip
+
+
 RAMPS = {"never": (1.1, 1.2), "from 0.5 on, all": (0.5, 0.5001), "from 0.6 on, all": (0.6, 0.6001)}
 RAMPS |= {f"some from {a}, all from {b}": (a, b) for a, b in ((0.4, 0.7), (0.5, 0.7), (0.5, 0.8))}
 
@@ -430,7 +488,7 @@ def shares(shared):
 
 def main():
     parser = arguments(__doc__, "train/photos, train/large, train/val and eval/kodak24")
-    for option in ("--fit", "--check", "--alone", "--shares", "--develop"):
+    for option in ("--fit", "--check", "--alone", "--shares", "--constants", "--develop"):
         parser.add_argument(option, action="store_true")
     args = parser.parse_args()
     if args.fit:
@@ -441,6 +499,8 @@ def main():
         alone(args.shared)
     elif args.shares:
         shares(args.shared)
+    elif args.constants:
+        constants(args.shared)
     elif args.develop:
         for row in table(args.shared, True):
             show(row)

@@ -7,11 +7,14 @@
   logarithm (`estimators.blur`); every fifth photo of train/photos.
 - HALF: how far coefficients of a JPEG are held from the ends of their intervals
   (`degradations.jpeg`); 64 x 64 crops of train/val, PSNR in dB.
+- What tells photos from masks (`files.masks`): the share of a photo's pixels that are neither black
+  nor white; the least, the next and the median of Kodak's and of train/val.
 
 Writes gdp_lite/book/results/package_constants.csv. About 2 minutes on one core.
 """
 
 from itertools import islice
+from pathlib import Path
 from unittest.mock import patch
 
 import torch
@@ -20,6 +23,7 @@ from common import arguments, centre, mean_and_error, photos, save_parts
 from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import JPEG, jpeg
 from gdp_lite.estimators.blur import radial_spectrum
+from gdp_lite.files import masks
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
@@ -64,13 +68,31 @@ def rounding(crops, prior):
             }  # fmt: skip
 
 
+def neither(folders):
+    """How little of a photo is neither black nor white."""
+    for folder in folders:
+        shares = []
+        for _, x in photos(folder):
+            values = 255 * x[0]
+            between = (values > masks.BLACK).any(0) & (values < masks.WHITE).any(0)
+            shares.append(float(between.double().mean()))
+        least, following = sorted(shares)[:2]
+        yield {
+            "constant": "BETWEEN", "on": f"{len(shares)} of {folder.name}",
+            "value": masks.BETWEEN, "least": least, "next": following,
+            "median": float(torch.tensor(shares).median()),
+        }  # fmt: skip
+
+
 def main():
-    args = arguments(__doc__, "train/photos and train/val").parse_args()
+    args = arguments(__doc__, "train/photos, train/val and eval/kodak24").parse_args()
     torch.set_num_threads(1)
     trained = islice(photos(f"{args.shared}/train/photos"), 0, None, 5)
     held = [x for _, x in islice(photos(f"{args.shared}/train/val"), 0, None, 24)]
     crops = [centre(x, 64) for x in held]
-    save_parts("package_constants", (good_photos(trained), rounding(crops, load_prior())))
+    folders = [Path(args.shared, name) for name in ("train/val", "eval/kodak24")]
+    parts = good_photos(trained), rounding(crops, load_prior()), neither(folders)
+    save_parts("package_constants", parts)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ counts what lost more than 0.1 dB. Scenes held back (Kodak's, scikit-image's), i
 "rule": what the package does; "seen, whole": all of it wherever `visible` is half or more, without
 doubts; then, with the width and where the rule acts, unsharp mask and Richardson-Lucy. Writes
 gdp_lite/book/results/soft_photos.csv. Ten minutes. --tune prints, of train/large, a line a photo:
-what the rule looks at, and the gains of shares of 0.5 to 1, and of 8 calls instead of 5.
+what the rule looks at, and the gains of shares of 0.5 to 1, and of 8 calls instead of 5. --finest
+prints, of the same, what undoing all of it gains where the other rules allow that, by what
+`estimators.finest` would say with other constants: half and twice as much of one at a time. Eight
+minutes with --every 5.
 """
 
 import csv
@@ -26,6 +29,7 @@ import math
 import zlib
 from dataclasses import fields, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -51,7 +55,9 @@ from gdp_lite.book.phone import LUMA, Capture, ideal, jpeg, photograph
 from gdp_lite.book.results import save_results
 from gdp_lite.degradations import Blur, GaussianBlur, defocus_kernel, motion_kernel
 from gdp_lite.diagnosis import SEEN
+from gdp_lite.estimators import finest
 from gdp_lite.estimators.finest import finest_detail
+from gdp_lite.estimators.softness import FINEST, TELLING, WIDEST
 from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
 from gdp_lite.restoring import restore_image
 
@@ -59,6 +65,12 @@ SIDE, MARGIN = 144, 8
 CASES = [("gaussian", w) for w in (1.0, 1.5, 2.2, 3.0)]
 CASES += [("defocus", 2.0), ("defocus", 3.5), ("motion", 5.0), ("motion", 9.0), ("bicubic", 2.0)]
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+DETAILS = {"today": {"GRAIN": finest.GRAIN}}
+DETAILS |= {
+    f"{name}, times {factor:g}": {name: factor * getattr(finest, name)}
+    for name in ("GRAIN", "STEEP", "NOISY", "FINE", "LEAST")
+    for factor in (0.5, 2)
+}
 
 
 def read(path):
@@ -223,9 +235,7 @@ def tune(folder, prior, every):
         base = restore_image(y, diagnosis, prior, noise)
         before = scores(base, x)[0]
         row = {"group": group, "name": name, "width": total(finding.detail)}
-        luma = (photo[0].permute(1, 2, 0).numpy() @ LUMA).astype(np.float32)
-        spectrum = diagnosis.findings["noise"].detail
-        level = float(spectrum.rms) if spectrum.present >= SEEN else 0.0
+        luma, level = looked_at(photo, diagnosis)
         row |= {
             "kind": finding.detail.kind,
             "edges": finding.detail.edges,
@@ -240,14 +250,50 @@ def tune(folder, prior, every):
         show(row | {"rule": finding.seen})
 
 
+def details(folder, prior, every):
+    """Gains of the photos that would be restored, with each of `DETAILS`."""
+    gains, told = [], {name: [] for name in DETAILS}
+    for _, name, photo, scene in pairs(folder, True, every):
+        diagnosis = diagnose(photo)
+        found = diagnosis.findings["softness"]
+        soft, width = found.detail, total(found.detail)
+        if found.visible < SEEN or soft.length or width > WIDEST or soft.edges < min(TELLING):
+            continue
+        noise, place = ["noise"] if "noise" in diagnosis.seen else [], window(photo)
+        y, x = photo[place], scene[place]
+        before = scores(restore_image(y, diagnosis, prior, noise), x)[0]
+        gains.append(scores(changed(y, diagnosis, prior, noise, 1.0), x)[0] - before)
+        luma, level = looked_at(photo, diagnosis)
+        for constants, others in DETAILS.items():
+            with patch.multiple(finest, **others):
+                told[constants].append(finest_detail(luma, width, level))
+        show({"name": name, "gain": gains[-1], "finest": told["today"][-1]})
+    gain = np.array(gains)
+    for constants, shares in told.items():
+        acted = gain[~(np.array(shares) > FINEST)]
+        show({"with": constants, "photos": len(gain), "restored": len(acted),
+              "gain": float(acted.sum() / len(gain)), "worst": float(acted.min()),
+              "harmed": int((acted < -0.1).sum())})  # fmt: skip
+
+
+def looked_at(photo, diagnosis):
+    """Its luma, and its noise where there is some."""
+    spectrum = diagnosis.findings["noise"].detail
+    luma = (photo[0].permute(1, 2, 0).numpy() @ LUMA).astype(np.float32)
+    return luma, float(spectrum.rms) if spectrum.present >= SEEN else 0.0
+
+
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--captures", default=str(CAPTURES), help="folder of captures.py")
     parser.add_argument("--tune", action="store_true", help="print gains by share, of train/large")
+    parser.add_argument("--finest", action="store_true", help="its constants, of train/large")
     parser.add_argument("--every", type=int, default=1, help="only every n-th scene")
     args = parser.parse_args()
     folder, prior = Path(args.captures).expanduser(), load_prior()
-    if args.tune:
+    if args.finest:
+        details(folder, prior, args.every)
+    elif args.tune:
         tune(folder, prior, args.every)
     else:
         save_results("soft_photos", table(folder, prior, args.every))

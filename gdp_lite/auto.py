@@ -108,16 +108,10 @@ def restore_photo(
     place = pick_device(device)
     if isinstance(prior, str | Path):  # one that is not there is an error, needed or not
         loaded(prior, place, precision)
-    told_mask = None if mask is None else read_mask(mask, photo)
-    painted = None if strokes is None else (read_strokes(strokes, photo), photo.image)
-    diagnosis = diagnose(photo.image, photo.iso, photo.coding)
-    diagnosis = told(diagnosis, noise, blur, exposure, told_mask, painted)
-    del painted  # as large as the photo
+    diagnosis = found_in(photo, noise, blur, exposure, mask, strokes)
     kinds = diagnosis.chosen(only, skip)
-    for line in diagnosis.lines:
+    for line in (*diagnosis.lines, *diagnosis.absent(only)):
         say(line)
-    for absent in diagnosis.absent(only):
-        say(f"{absent}: asked for, but there is none in this photo")
     network = None
     if kinds:
         say(f"undoing: {', '.join(kinds)}")
@@ -186,6 +180,21 @@ def repeat(
         progress=progress,
         **options,
     )
+
+
+def found_in(
+    photo: Photo,
+    noise: float | None,
+    blur: float | None,
+    exposure: float | None,
+    mask: str | Path | None,
+    strokes: str | Path | None,
+) -> Diagnosis:
+    """What is wrong with a photo, and what a person knows better; see `restore_photo`."""
+    missing = None if mask is None else read_mask(mask, photo)
+    painted = None if strokes is None else (read_strokes(strokes, photo), photo.image)
+    diagnosis = diagnose(photo.image, photo.iso, photo.coding)
+    return told(diagnosis, noise, blur, exposure, missing, painted)
 
 
 def undone(

@@ -44,7 +44,7 @@ from gdp_lite.findings import (
     of_softness,
     small,
 )
-from gdp_lite.image import check_photo
+from gdp_lite.image import check_one_photo
 from gdp_lite.kinds import jpeg, resolution
 from gdp_lite.kinds.covered import of_mask, of_overlay
 from gdp_lite.kinds.grey import of_strokes
@@ -79,10 +79,6 @@ class Diagnosis:
         here = [kind for kind in KINDS if kind in self.findings]
         return [kind for kind in here if kind in only and kind not in skip]
 
-    def absent(self, only: Collection[str] | None) -> list[str]:
-        """The kinds that a person asks for of which the photo has nothing."""
-        return [kind for kind in only or () if kind not in self.findings]
-
     @property
     def noise(self) -> NoiseSpectrum:
         """The noise to be taken away. Where none is seen a person has asked, and is not doubted."""
@@ -99,6 +95,11 @@ class Diagnosis:
     def lines(self) -> list[str]:
         """Every finding in plain words."""
         return [f"{kind}: {finding.line}" for kind, finding in self.findings.items()]
+
+    def absent(self, only: Collection[str] | None) -> list[str]:
+        """The same about what a person asks for and the photo does not have."""
+        line = "asked for, but there is none in this photo"
+        return [f"{kind}: {line}" for kind in only or () if kind not in self.findings]
 
     def degradation(self, kinds: Iterable[str] | None = None) -> Degradation | None:
         """F_Phi of the kinds that are seen, or of those named, in capture order; None of none."""
@@ -170,9 +171,7 @@ def diagnose(photo: Tensor, iso: float | None = None, coding: Coding | None = No
     >>> list(found.findings)
     ['light', 'colour', 'softness', 'noise', 'overlay', 'jpeg']
     """
-    check_photo(photo)
-    if len(photo) != 1:
-        raise ValueError(f"one photo at a time, not {len(photo)}")
+    check_one_photo(photo)
     noise = estimate_noise_spectrum(photo, iso)
     level = float(noise.rms) if noise.present >= SEEN else 0.0
     with ThreadPoolExecutor(1) as beside:  # as long as all the rest, and both keep one core busy

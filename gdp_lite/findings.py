@@ -78,16 +78,9 @@ class Finding:
 
     def phi(self) -> dict[str, Any]:
         """Its Phi as numbers, words and lists."""
-        if isinstance(self.detail, Light):
-            return {name: value.tolist() for name, value in self.detail.tone._asdict().items()}
-        if isinstance(self.detail, Softness):
-            kept = ("width", "kind", "length", "angle", "overshoot", "present")
-            return {name: getattr(self.detail, name) for name in kept}
-        if isinstance(self.detail, NoiseSpectrum):
-            return {"bands": self.detail.bands.tolist(), "present": self.detail.present}
-        if not isinstance(self.detail, Tensor):
-            return {} if self.detail is None else self.detail.numbers()
-        return {"gains": self.detail.tolist()}
+        if isinstance(self.detail, Tensor):
+            return {"gains": self.detail.tolist()}
+        return {} if self.detail is None else self.detail.numbers()
 
 
 def of_light(light: Light, photo: Tensor) -> Finding:

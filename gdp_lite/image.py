@@ -53,3 +53,10 @@ def check_photo(y: Tensor) -> None:
     finite = y.numel() and all(bool(v.isfinite()) for v in y.detach().aminmax())
     if y.ndim != 4 or y.shape[1] != 3 or not finite:
         raise ValueError(f"photos (B, 3, h, w) of finite floats are needed, got {tuple(y.shape)}")
+
+
+def check_one_photo(y: Tensor) -> None:
+    """The same, and where y is more than one photo."""
+    check_photo(y)
+    if len(y) != 1:
+        raise ValueError(f"one photo at a time, not {len(y)}")

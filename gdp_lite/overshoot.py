@@ -13,11 +13,11 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from gdp_lite.estimators.softness import OWN
 from gdp_lite.image import check_photo
 
-# Pixels: standard deviation across the thinnest lines of a sharp photo, as of its edges
-# (`estimators.softness.OWN`).
-THINNEST = 0.41
+# Pixels: standard deviation across the thinnest lines of a sharp photo, as of its edges.
+THINNEST = OWN[0]
 # Share of a step: what stands out beside it by less may be the halo of a phone's sharpener and is
 # not raised further. Nine in ten simulated cameras leave up to 0.19 (`true_step` in
 # benchmarks/softness.py).

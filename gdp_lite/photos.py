@@ -8,7 +8,7 @@ so, since their viewers do not agree about orientation tags. What a format canno
 from gdp_lite.files.masks import read_mask, read_painted_mask
 from gdp_lite.files.photo import Origin, Photo, PhotoError
 from gdp_lite.files.reading import read_photo
-from gdp_lite.files.saving import check_output, copy_photo, save_bytes, write_photo
+from gdp_lite.files.saving import check_output, save_bytes, write_photo
 from gdp_lite.files.strokes import read_painted_strokes, read_strokes
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Photo",
     "PhotoError",
     "check_output",
-    "copy_photo",
     "read_mask",
     "read_painted_mask",
     "read_painted_strokes",

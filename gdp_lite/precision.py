@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gdp_lite.policy import POLICY
 from gdp_lite.prior import Denoiser, Prior
 from gdp_lite.tiling import TiledPrior
 
@@ -17,7 +18,7 @@ PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16
 AGREEMENT = 45.0  # dB, of a guess in bfloat16 and in float32: what nobody sees
 # Display range: the noise at which that is looked at, the most that a photo's restoration starts
 # from. With less noise they agree better (tests/test_precision.py).
-LEVEL = 0.25
+LEVEL = max(row.start_sigma or 0.0 for row in POLICY.values())
 SIDE = 64  # pixels, of what is looked at, where the network has no native size
 
 

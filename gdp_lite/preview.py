@@ -13,14 +13,14 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional
 
-from gdp_lite.auto import MAX_PIXELS, loaded
+from gdp_lite.auto import MAX_PIXELS, found_in, loaded
 from gdp_lite.colour import keep_colour
-from gdp_lite.diagnosis import KINDS, Diagnosis, diagnose, known_kinds, told
+from gdp_lite.diagnosis import KINDS, Diagnosis, known_kinds
 from gdp_lite.image import to_uint8
 from gdp_lite.kinds.cells import unmarked_part
 from gdp_lite.kinds.covered import uncovered
 from gdp_lite.kinds.grey import coloured
-from gdp_lite.photos import check_output, read_mask, read_photo, read_strokes, save_bytes
+from gdp_lite.photos import check_output, read_photo, save_bytes
 from gdp_lite.prior import Denoiser
 from gdp_lite.restoring import OVERLAP, TILE, cleaned, hints_of, needs_prior, passes, relit
 from gdp_lite.tasks import pick_device
@@ -92,20 +92,15 @@ def preview_photo(
     check_output(output, path, overwrite)
     place = pick_device(device)
     y = photo.image
-    told_mask = None if mask is None else read_mask(mask, photo)
-    painted = None if strokes is None else (read_strokes(strokes, photo), y)
     with ThreadPoolExecutor(1) as beside:  # loading takes one core some seconds, and so does this
         asked = set(KINDS if only is None else only) - set(skip)
         loading = (
             beside.submit(loaded, prior, place, precision) if asked - {"light", "colour"} else None
         )
-        diagnosis = diagnose(y, photo.iso, photo.coding)
-        diagnosis = told(diagnosis, noise, blur, exposure, told_mask, painted)
+        diagnosis = found_in(photo, noise, blur, exposure, mask, strokes)
     kinds = diagnosis.chosen(only, skip)
-    for line in diagnosis.lines:
+    for line in (*diagnosis.lines, *diagnosis.absent(only)):
         say(line)
-    for absent in diagnosis.absent(only):
-        say(f"{absent}: asked for, but there is none in this photo")
     say(f"would be undone: {', '.join(kinds)}" if kinds else "nothing would be undone: a copy")
     network = loading.result() if loading and needs_prior(diagnosis, kinds) else None
     found = time.monotonic() - began

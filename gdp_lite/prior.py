@@ -1,12 +1,11 @@
 """The prior G_Theta: a diffusers UNet and scheduler, met in this project's conventions.
 
 This is the one place where the two ways of counting time meet: diffusers numbers the noise
-levels 0..T-1, this project 1..T, so the network is called with ``t - 1``. diffusers' own
-tables are float32; the schedule here is computed again from the configuration in float64.
+levels 0..T-1, this project 1..T, so the network is called with ``t - 1``.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -14,14 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.diffusion import check_time, predict_x0
 from gdp_lite.image import to_display, to_model
 from gdp_lite.priors.known import BUNDLED
-from gdp_lite.priors.openai import NOTE, write_index
-from gdp_lite.priors.parts import parts_of
+from gdp_lite.priors.openai import NOTE
+from gdp_lite.priors.parts import attention_of, parts_of, schedule_from_config
 from gdp_lite.priors.places import located
-from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule, sigmoid_schedule
+from gdp_lite.schedule import NoiseSchedule, linear_schedule
 
 __all__ = [
     "BUNDLED",
@@ -29,9 +27,6 @@ __all__ = [
     "NoisePredictor",
     "Prior",
     "load_prior",
-    "save_folder",
-    "save_pipeline",
-    "schedule_from_config",
     "schedule_of",
 ]
 
@@ -190,7 +185,7 @@ def load_prior(
         raise ValueError(f"{asked} is no 3-channel noise-predicting model")
     if unet.config.class_embed_type or unet.config.num_class_embeds:
         raise ValueError(f"{asked} asks for a class: unconditional models alone are priors")
-    attention = _attention(unet)
+    attention = attention_of(unet)
     for part in attention if note["heads"] else ():
         part.heads = note["heads"]
     multiple = 2 ** (len(unet.config.block_out_channels) - 1)
@@ -200,91 +195,11 @@ def load_prior(
     return Prior(unet.to(device), schedule, multiple, native, note["time_scale"])
 
 
-def _attention(unet: torch.nn.Module) -> list[Any]:
-    """Its parts that compare places."""
-    return [part for part in unet.modules() if hasattr(part, "to_q")]
-
-
 def _note(source: str) -> dict[str, Any]:
     """What a converted prior needs beside diffusers' options, see `gdp_lite.priors.openai`."""
     usual: dict[str, Any] = {"heads": None, "time_scale": 1.0, "side": None}
     place = Path(source) / NOTE
     return usual | json.loads(place.read_bytes()) if place.is_file() else usual
-
-
-def schedule_from_config(config: Mapping) -> NoiseSchedule:
-    """The `NoiseSchedule`, in float64, that a diffusers scheduler's configuration describes.
-
-    config: a mapping with diffusers' keys (``beta_schedule``, ``num_train_timesteps`` ...).
-    Raises ValueError for a schedule or a prediction type that is not known here.
-    """
-    if config.get("prediction_type", "epsilon") != "epsilon":
-        raise ValueError(f"the prior predicts {config['prediction_type']}, not epsilon")
-    if config.get("rescale_betas_zero_snr"):
-        raise ValueError("a schedule rescaled to zero signal at T is not supported")
-    if config.get("trained_betas") is not None:
-        return NoiseSchedule.from_betas(config["trained_betas"])
-    if not {"num_train_timesteps", "beta_schedule"} <= config.keys():
-        raise ValueError(
-            f"{config.get('_class_name', 'its scheduler')} names no steps and no betas"
-        )
-    T, kind = config["num_train_timesteps"], config["beta_schedule"]
-    start, end = config.get("beta_start", 1e-4), config.get("beta_end", 0.02)
-    if kind == "linear":
-        return linear_schedule(T, start, end)
-    if kind == "scaled_linear":
-        roots = torch.linspace(start**0.5, end**0.5, T, dtype=torch.float64)
-        return NoiseSchedule.from_betas(roots**2)
-    if kind == "squaredcos_cap_v2":
-        return cosine_schedule(T)
-    if kind == "sigmoid":
-        return sigmoid_schedule(T, start, end)
-    raise ValueError(f"noise schedule {kind!r} is not known")
-
-
-def save_folder(prior: Prior, folder: str | Path) -> None:
-    """Write a loaded prior as a folder that `load_prior` takes, with its own scheduler, float32."""
-    unet: Any = prior.unet
-    unet.save_pretrained(Path(folder) / "unet")
-    (Path(folder) / "scheduler").mkdir(parents=True, exist_ok=True)
-    place = Path(folder) / "scheduler" / "scheduler_config.json"
-    betas = {"trained_betas": prior.schedule.beta[1:].tolist()}
-    told = {"_class_name": "DDPMScheduler", "num_train_timesteps": prior.schedule.T, **betas}
-    place.write_text(json.dumps({**told, "prediction_type": "epsilon"}) + "\n")
-    _drop_origin(Path(folder) / "unet" / "config.json")
-    heads = {part.heads for part in _attention(prior.unet)}
-    note = {"time_scale": prior.time_scale, "heads": None, "side": prior.native_size}
-    if len(heads) == 1:  # at every width: diffusers tells widths of heads alone
-        note["heads"] = heads.pop()
-    (Path(folder) / NOTE).write_text(json.dumps(note, indent=2) + "\n")
-
-
-def save_pipeline(unet: torch.nn.Module, folder: str | Path, schedule: NoiseSchedule) -> None:
-    """Write unet and its linear schedule as a diffusers `DDPMPipeline` folder, weights in fp16.
-
-    The weights lie under the plain file name, so they load back as float32 without a
-    ``variant``. The module itself is left unchanged. Raises ValueError for a schedule that
-    diffusers' linear one does not give back.
-    """
-    repair_torchvision()
-    from diffusers import DDPMScheduler, UNet2DModel
-
-    scheduler = DDPMScheduler(schedule.T, float(schedule.beta[1]), float(schedule.beta[-1]))
-    if not torch.equal(schedule_from_config(scheduler.config).beta, schedule.beta):
-        raise ValueError("only linear schedules can be saved")
-    half = UNet2DModel.from_config(unet.config)
-    half.load_state_dict(unet.state_dict())
-    # Part by part: the pipeline's own module imports what a prior does not need.
-    half.half().save_pretrained(Path(folder) / "unet")
-    scheduler.save_pretrained(Path(folder) / "scheduler")
-    write_index(folder)
-    _drop_origin(Path(folder) / "unet" / "config.json")
-
-
-def _drop_origin(config: Path) -> None:
-    """diffusers notes the path it was loaded from; it is nobody's business."""
-    entries = {k: v for k, v in json.loads(config.read_text()).items() if k != "_name_or_path"}
-    config.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
 
 def _pad(image: Tensor, bottom: int, right: int) -> Tensor:

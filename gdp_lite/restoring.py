@@ -206,15 +206,12 @@ def cleaned(
     soft = diagnosis.softness if "softness" in kinds else None
     x = z.clone()
 
-    def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
+    def change(part: Tensor, place: tuple, number: int) -> Tensor:
         told = amplified(noise, float(gain[place].mean()))
         seeds, corner = (seed, seed + number), (place[1].start, place[2].start)
-        part = cleaned_part(part, told, soft, "noise" in kinds, prior, strength, seeds, corner)
-        if progress is not None:
-            progress(number + 1, count)
-        return part
+        return cleaned_part(part, told, soft, "noise" in kinds, prior, strength, seeds, corner)
 
-    change_in_tiles(x, TILE, OVERLAP, change)
+    change_in_tiles(x, TILE, OVERLAP, change, progress)
     return x.clamp_(0, 1)
 
 

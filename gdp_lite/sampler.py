@@ -146,7 +146,10 @@ def restore(
     x0 = chains.start()
     if (again := chains.photos(x0)).shape != ys.shape:
         name = type(degradation).__name__
-        raise ValueError(f"{name} makes {tuple(again.shape)} photos, y has {tuple(ys.shape)}")
+        raise ValueError(
+            f"{name} makes {tuple(again.shape)} photos of {tuple(x0.shape)}, as its start(y) has "
+            f"them, and y has {tuple(ys.shape)}"
+        )
 
     if (shown := fitted(prior)) is not prior:
         if line := how_seen(prior, *x0.shape[-2:]):
@@ -185,5 +188,7 @@ def _check_photo(y: Tensor, degradation: Degradation) -> None:
         raise ValueError(f"y has {low:g} to {high:g}: display range is 0 to 1, divide by 255?")
     if not isinstance(degradation, Degradation):
         raise ValueError(f"a degradation of gdp_lite is needed, not {type(degradation).__name__}")
+    if degradation.kind not in POLICY:
+        raise ValueError(f"kind is one of {', '.join(POLICY)}, not {degradation.kind!r}")
     if not degradation.sigma <= 1:
         raise ValueError(f"sigma {degradation.sigma:g} is no noise in display range, 0 to 1")

@@ -11,6 +11,10 @@ from torch.nn import functional
 
 from gdp_lite.prior import Denoiser, schedule_of
 
+# Pixels of a picture that the network sees whole, and of the tiles in which it sees a larger one;
+# what they cost and change: benchmarks/tiles.py.
+WHOLE, TILE, OVERLAP = 1_350_000, 512, 64
+
 
 class TiledPrior:
     """A `Denoiser` that calls another one on each tile.
@@ -110,17 +114,22 @@ def count_tiles(height: int, width: int, tile: int = 256, overlap: int = 64) -> 
 
 
 def change_in_tiles(
-    x: Tensor, tile: int, overlap: int, change: Callable[[Tensor, tuple, int, int], Tensor]
+    x: Tensor,
+    tile: int,
+    overlap: int,
+    change: Callable[[Tensor, tuple, int], Tensor],
+    progress: Callable[[int, int], object] | None = None,
 ) -> None:
     """Change a picture in place, tile by tile, with memory for one row of tiles more.
 
-    x : (B, 3, H, W). change : called with (part of x, its place, number, of how many), returns
-    another part. Every tile is given x as it was: what the next row has a share in waits for it.
+    x : (B, 3, H, W). change : called with (part of x, its place, number), returns another part.
+    Every tile is given x as it was: what the next row has a share in waits for it.
+    progress : called with (tiles that are done, of how many).
 
     Examples
     --------
     >>> x = torch.ones(1, 3, 100, 90)
-    >>> change_in_tiles(x, 64, 8, lambda part, place, number, count: part / 2)
+    >>> change_in_tiles(x, 64, 8, lambda part, place, number: part / 2)
     >>> x.unique()
     tensor([0.5000])
     """
@@ -134,8 +143,10 @@ def change_in_tiles(
         total, weights = functional.pad(total, room), functional.pad(weights, room)
         for number, (place, weight) in some:
             weight = weight.to(x)
-            total[..., place[2]] += weight * change(x[place], place, number, len(places))
+            total[..., place[2]] += weight * change(x[place], place, number)
             weights[:, place[2]] += weight
+            if progress is not None:
+                progress(number + 1, len(places))
         ready = tops[row + 1] - top if row + 1 < len(tops) else side
         x[..., top : top + ready, :] = total[..., :ready, :] / weights[:ready]
         total, weights = total[..., ready:, :], weights[ready:]

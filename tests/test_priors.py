@@ -17,11 +17,13 @@ from openai_reference import answer, random_state
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.cli import main
 from gdp_lite.degradations import GaussianNoise
-from gdp_lite.prior import Prior, load_prior, save_folder, schedule_from_config
+from gdp_lite.prior import Prior, load_prior
 from gdp_lite.priors import known, listing, places
 from gdp_lite.priors.layout import ADM, IMPROVED, Recipe, layout_of
 from gdp_lite.priors.listing import listed
 from gdp_lite.priors.openai import convert
+from gdp_lite.priors.parts import schedule_from_config
+from gdp_lite.priors.saving import save_folder
 from gdp_lite.sampler import restore
 from gdp_lite.schedule import linear_schedule
 from gdp_lite.tiling import TiledPrior, fitted, how_seen

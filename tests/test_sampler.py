@@ -412,6 +412,10 @@ def test_restore_works_without_noise():
     torch.testing.assert_close(mask(result), mask(x), atol=1e-6, rtol=0)
 
 
+class Strange(Degradation):
+    kind = "strange"
+
+
 class Cropped(Degradation):
     """A reader's own kind that forgot to say what an x looks like."""
 
@@ -468,7 +472,8 @@ def test_a_wrong_measurement_is_refused_before_the_first_call():
         ({"start_sigma": 0.0}, "start_sigma"),
         ({"start_sigma": torch.nan}, "start_sigma"),
         ({"degradation": Occlusion(torch.ones(4, 4), torch.ones(3, 5, 4))}, "content is"),
-        ({"degradation": Cropped()}, "Cropped makes"),
+        ({"degradation": Cropped()}, r"Cropped makes .* as its start\(y\) has them"),
+        ({"degradation": Strange()}, "kind is one of"),
         (
             {
                 "degradation": Compose(Exposure(), Inpainting(torch.ones(2, 1, 4, 4))),

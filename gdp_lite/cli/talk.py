@@ -18,15 +18,11 @@ class Progress:
     """
 
     def __init__(self, what: str = "tile") -> None:
-        self.what, self.began = what, time.monotonic()
-        self.first, self.start = self.began, 0
+        self.what, self.since, self.before = what, time.monotonic(), 0
 
     def __call__(self, done: int, tiles: int) -> None:
-        if (
-            not self.start
-        ):  # the first tile waited for all that comes before: no measure of the rest
-            self.first, self.start = time.monotonic(), done
-            left = (self.first - self.began) / max(done, 1) * (tiles - done)
-        else:
-            left = (time.monotonic() - self.first) / max(done - self.start, 1) * (tiles - done)
+        now = time.monotonic()
+        left = (now - self.since) / max(done - self.before, 1) * (tiles - done)
+        if not self.before:  # the first waited for all that comes before: no measure of the rest
+            self.since, self.before = now, done
         say(f"\r{self.what} {done} of {tiles}, {left:4.0f} s left ", "\n" if done == tiles else "")

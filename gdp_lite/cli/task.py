@@ -1,10 +1,9 @@
 """``restore --task``: one task and nothing else, by `gdp_lite.sampler.restore`."""
 
 import argparse
-import time
 from typing import TYPE_CHECKING
 
-from gdp_lite.cli.talk import say
+from gdp_lite.cli.talk import Progress, say
 
 if TYPE_CHECKING:  # torch takes seconds
     from torch import Tensor
@@ -12,8 +11,6 @@ if TYPE_CHECKING:  # torch takes seconds
     from gdp_lite.prior import Denoiser
 
 MAX_PIXELS = 16_500_000  # of the phone photos at hand the largest has 12.2 million
-WHOLE = 1_350_000  # pixels: up to here the network sees the photo whole, above it in tiles
-TILE, OVERLAP = 512, 64  # pixels; what they cost and change: benchmarks/tiles.py
 
 
 def restore_task(args: argparse.Namespace) -> int:
@@ -38,7 +35,7 @@ def restore_task(args: argparse.Namespace) -> int:
 
     from gdp_lite.precision import with_precision
     from gdp_lite.prior import load_prior
-    from gdp_lite.tiling import TiledPrior, count_tiles, fitted, how_seen
+    from gdp_lite.tiling import OVERLAP, TILE, WHOLE, TiledPrior, count_tiles, fitted, how_seen
 
     height, width = photo.image.shape[-2:]
     steps = args.steps or POLICY[degradation.kind].steps
@@ -48,7 +45,7 @@ def restore_task(args: argparse.Namespace) -> int:
         say(line)
     try:
         tiles = count_tiles(height, width, TILE, OVERLAP) if large else 1
-        prior = _Progress(fitted(network), 0 if args.quiet else steps * tiles)
+        prior = _Counted(fitted(network), 0 if args.quiet else steps * tiles)
         result = restore(
             photo.image.to(device),
             degradation.to(device),
@@ -79,25 +76,19 @@ def restore_task(args: argparse.Namespace) -> int:
     return 0
 
 
-class _Progress:
-    """A denoiser that keeps one line on stderr up to date: calls, of how many, the time left.
-
-    calls: 0 for silence.
-    """
+class _Counted:
+    """A denoiser whose calls, of so many, are told on stderr; calls: 0 for silence."""
 
     def __init__(self, prior: "Denoiser", calls: int):
         from gdp_lite.prior import schedule_of
 
         self.prior, self.calls = prior, calls
         self.schedule, self.multiple = schedule_of(prior), getattr(prior, "multiple", 1)
-        self.done, self.began = 0, time.monotonic()
+        self.done, self.progress = 0, Progress("network call")
 
     def __call__(self, x: "Tensor", sigma: "float | Tensor") -> "Tensor":
         x0_hat = self.prior(x, sigma)
         self.done += 1
-        if not self.calls:
-            return x0_hat
-        left = (time.monotonic() - self.began) / self.done * (self.calls - self.done)
-        end = "\n" if self.done == self.calls else ""
-        say(f"\rnetwork call {self.done:4d} of {self.calls}, {left:4.0f} s left ", end)
+        if self.calls:
+            self.progress(self.done, self.calls)
         return x0_hat

@@ -13,16 +13,12 @@ from typing import Self
 import torch
 from torch import Generator, Tensor, nn
 
-from gdp_lite.curve import splines
+from gdp_lite.curve import MIDDLE, splines
 from gdp_lite.degradations.base import Degradation
 from gdp_lite.degradations.phi import Between, Within, assign, drawn, learn
 from gdp_lite.degradations.shapes import two_whole
 from gdp_lite.estimators.anchors import Reference, exposure_posterior
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
-
-# sRGB-encoded, 0.17 in linear light: where cameras put the mean. Good photos have 0.43 in the
-# median, with a spread of 0.14 (benchmarks/package_constants.py).
-MIDDLE_GREY = 0.45
 
 
 class Exposure(Degradation):
@@ -219,7 +215,7 @@ class Gamma(Degradation):
     pointwise = True
     exponent: Tensor
 
-    def __init__(self, exponent: float = 1.0, target: float = MIDDLE_GREY, sigma: float = 0.0):
+    def __init__(self, exponent: float = 1.0, target: float = MIDDLE, sigma: float = 0.0):
         super().__init__(sigma)
         if not 0 < target < 1:
             raise ValueError(f"the target, a mean, lies between 0 and 1, got {target}")

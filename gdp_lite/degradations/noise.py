@@ -112,13 +112,3 @@ class PoissonGaussianNoise(Degradation):
         assign(self, "read_sigma", min(max(read_sigma, 2e-4), 0.4))
         self.level = float(y.mean().clamp(0.01, 1))
         self.requires_grad_(False)
-
-    def anscombe(self, y: Tensor) -> Tensor:
-        """Generalised Anscombe transform: noise of standard deviation 1, whatever the value."""
-        gain, var = self.gain, self.read_sigma**2
-        return 2 / gain * (gain * y + 0.375 * gain**2 + var).clamp(min=0).sqrt()
-
-    def anscombe_inverse(self, z: Tensor) -> Tensor:
-        """The algebraic inverse; of a mean it is biased at a few photons (Makitalo and Foi)."""
-        gain, var = self.gain, self.read_sigma**2
-        return gain * (z / 2).square() - 0.375 * gain - var / gain

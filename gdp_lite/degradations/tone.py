@@ -17,7 +17,6 @@ from gdp_lite.degradations.shapes import two_whole
 from gdp_lite.estimators.light import estimate_light
 
 ROWS = 32  # of the photo at a time: little memory, and most of it in the processor's cache
-WHITE = 0.99  # display range: from here on a value may have been clipped
 
 
 class ToneMap(Degradation):
@@ -95,13 +94,6 @@ class ToneMap(Degradation):
         if self.nothing:
             return torch.ones_like(y)
         return self._in_rows(lambda y, tone: 1 / applied(inverted(y, tone), tone)[1], y)
-
-    def clipped(self, y: Tensor) -> Tensor:
-        """Where a channel of the photo y is white and tells only a bound, (B, 1, H, W), 0 or 1.
-
-        `inverse` leaves them white; what was there is for a prior to fill.
-        """
-        return (y.amax(1, keepdim=True) >= WHITE).to(y)
 
     @property
     def nothing(self) -> bool:

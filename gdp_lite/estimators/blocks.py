@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.estimators.drawn import drawn_share
-from gdp_lite.image import check_photo
+from gdp_lite.image import check_one_photo
 
 SIDES = range(2, 17)  # pixels
 # Differences across edges, squared, in those within blocks, along both axes: good photos have 4.7
@@ -79,9 +79,7 @@ def estimate_blocks(photo: Tensor) -> Blocks:
     >>> estimate_blocks(large[..., 1:, 3:])[:3]
     (4, 1, 3)
     """
-    check_photo(photo)
-    if len(photo) != 1:
-        raise ValueError(f"one photo at a time, not {len(photo)}")
+    check_one_photo(photo)
     side, top, left, ratio = likeliest(photo)
     if ratio < RATIO:
         return NONE

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gdp_lite.image import check_photo
+from gdp_lite.image import check_one_photo
 
 
 def find_overlay(
@@ -41,9 +41,7 @@ def find_overlay(
     >>> find_overlay(y)[1]
     tensor([1.0000, 0.9000, 0.2000])
     """
-    check_photo(y)
-    if len(y) != 1:
-        raise ValueError(f"one photo (1, 3, H, W) is needed, got {tuple(y.shape)}")
+    check_one_photo(y)
     y = y.detach()[0].clamp(0, 1)
     coarse = (y / tolerance).round().long()
     codes = (coarse[0] * 1024 + coarse[1]) * 1024 + coarse[2]

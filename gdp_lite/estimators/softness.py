@@ -7,7 +7,7 @@ or the phone's sharpener from sharpness. Edges can: the sharpest tenth of those 
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from gdp_lite.estimators.edge_profiles import Edges, find_edges
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.finest import finest_detail
-from gdp_lite.image import LUMA, check_photo
+from gdp_lite.image import LUMA, check_one_photo
 
 LEVELS = 3  # the photo, half and a quarter of its size: edges of up to 8 pixels
 LEAST = 20  # edges of a photo; fewer are a chance
@@ -83,6 +83,11 @@ class Softness(NamedTuple):
     doubt: str = ""
     present: float = 1.0
 
+    def numbers(self) -> dict[str, Any]:
+        """Phi, and the share of it that is undone, for a report."""
+        kept = ("width", "kind", "length", "angle", "overshoot", "present")
+        return {name: getattr(self, name) for name in kept}
+
 
 def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
     """How soft the sharpest edges of a photo are.
@@ -113,9 +118,7 @@ def estimate_softness(photo: Tensor, noise: float = 0.0) -> Softness:
     >>> round(found.width, 1), found.kind
     (1.4, 'gaussian')
     """
-    check_photo(photo)
-    if len(photo) != 1:
-        raise ValueError(f"one photo at a time, not {len(photo)}")
+    check_one_photo(photo)
     red, green, blue = photo[0].detach()
     grey = (LUMA[0] * red).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
     luma = grey.float().cpu().numpy()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gdp_lite.image import check_photo
+from gdp_lite.image import check_one_photo
 
 # All by hand, on stamps drawn over seven of the development scenes; benchmarks/diagnosis.py counts
 # what is found and what is found in vain, and has them at two heights and in two colours.
@@ -48,9 +48,7 @@ def find_stamp(y: Tensor, grow: int = 2) -> tuple[Tensor, Tensor | None]:
     >>> find_stamp(y)[1]
     tensor([1.0000, 0.6000, 0.1000])
     """
-    check_photo(y)
-    if len(y) != 1:
-        raise ValueError(f"one photo (1, 3, H, W) is needed, got {tuple(y.shape)}")
+    check_one_photo(y)
     y = y.detach()[0].clamp(0, 1)
     bins = (y * (LEVELS - 1)).round().long()
     codes = (bins[0] * LEVELS + bins[1]) * LEVELS + bins[2]

@@ -13,8 +13,8 @@ from gdp_lite.files.reading import name_of
 
 # What a mask's edges may hold of neither black nor white, since soft brushes and JPEG blur them. Of
 # 210 photos (Kodak's and those of validation) one has less than that between these numbers, the
-# next 15%, Kodak's from 44% up.
-_BLACK, _WHITE, _BETWEEN = 48, 207, 0.1
+# next 15%, Kodak's from 44% up (benchmarks/package_constants.py).
+BLACK, WHITE, BETWEEN = 48, 207, 0.1
 
 
 def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
@@ -50,8 +50,8 @@ def read_mask(path: str | Path | bytes, photo: Photo) -> Tensor:
     if found.alpha is not None and found.alpha.min() < np.iinfo(found.alpha.dtype).max:
         raise PhotoError(f"the mask {name} has transparency: flatten it first")
     values = pixels.from_tensor(pixels.to_tensor(found.array), 8)
-    between = (values > _BLACK).any(2) & (values < _WHITE).any(2)
-    if between.mean() > _BETWEEN:
+    between = (values > BLACK).any(2) & (values < WHITE).any(2)
+    if between.mean() > BETWEEN:
         raise PhotoError(
             f"{name} is no mask: {100 * between.mean():.0f}% of it are neither black nor white"
         )

@@ -130,11 +130,6 @@ def _thirds(content: bytes) -> tuple[bytes, bytes, bytes]:
     return language, translated, rest
 
 
-def belongs_behind(name: bytes) -> bool:
-    """Whether a chunk of that name may stand behind the pixels."""
-    return name in _BEHIND
-
-
 def deep(pixels: np.ndarray) -> bytes:
     """(H, W, channels) uint16 -> a PNG file; each row filtered by Sub, Up or Paeth.
 

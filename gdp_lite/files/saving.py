@@ -11,7 +11,6 @@ from torch import Tensor
 
 from gdp_lite.files.encoding import check_size, encode, kind_for
 from gdp_lite.files.photo import Photo, PhotoError
-from gdp_lite.files.reading import bytes_of
 
 
 def check_output(
@@ -120,30 +119,6 @@ def encode_photo(
     except (OSError, ValueError, MemoryError) as error:
         reason = " ".join(str(error).split()) or "out of memory"
         raise PhotoError(f"{path}: {kind} cannot hold this photo: {reason}") from error
-
-
-def copy_photo(source: str | Path, path: str | Path, max_bytes: int = 1 << 30) -> None:
-    """Write a file bit for bit as it was read: for a photo in which nothing is wrong.
-
-    Parameters
-    ----------
-    source, path : files, or ``-`` for standard input and output.
-    max_bytes : refuse larger files.
-
-    Raises
-    ------
-    PhotoError : where one cannot be read or the other not written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "a.jpg").write_bytes(b"any bytes")
-    ...     copy_photo(f"{folder}/a.jpg", f"{folder}/b.jpg")
-    ...     Path(folder, "b.jpg").read_bytes()
-    b'any bytes'
-    """
-    save_bytes(path, bytes_of(source, max_bytes))
 
 
 def save_bytes(path: str | Path, data: bytes) -> None:

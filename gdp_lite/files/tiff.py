@@ -13,7 +13,7 @@ from dataclasses import dataclass
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 ORIENTATION, WIDTH, HEIGHT = 0x0112, 0x0100, 0x0101
 EXIF_IFD, GPS_IFD, INTEROP_IFD, SUB_IFDS = 0x8769, 0x8825, 0xA005, 0x014A
-PIXEL_X, PIXEL_Y, MAKER_NOTE = 0xA002, 0xA003, 0x927C
+PIXEL_X, PIXEL_Y = 0xA002, 0xA003
 _INNER = {EXIF_IFD: "exif", GPS_IFD: "gps", INTEROP_IFD: "interop"}
 _MOST = 4096  # fields in one list: more are no list but noise
 

@@ -90,7 +90,7 @@ def unmarked(
     """
     x, row = y.clone(), mark.row
 
-    def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
+    def change(part: Tensor, place: tuple, number: int) -> Tensor:
         wide, offset, inner = whole_cells(place, y.shape[-2:], mark.cells)
         result = restore(
             y[wide],
@@ -102,11 +102,9 @@ def unmarked(
             zeta=row.zeta,
             generator=Generator().manual_seed(seed + number),
         ).image
-        if progress is not None:
-            progress(number + 1, count)
         return result[inner]
 
-    change_in_tiles(x, tile, overlap, change)
+    change_in_tiles(x, tile, overlap, change, progress)
     return keep_colour(x.clamp_(0, 1), y)
 
 

@@ -138,17 +138,15 @@ def uncovered(
     """
     x, hole = roughly_filled(y, mask), mask == 0
 
-    def change(part: Tensor, place: tuple, number: int, count: int) -> Tensor:
+    def change(part: Tensor, place: tuple, number: int) -> Tensor:
         kept = mask[place[1:]]
         if bool((kept == 0).any()) and bool(kept.any()):
             generator = Generator().manual_seed(seed + number)
             degradation = Inpainting(kept, NOISE)
             part = restore(part, degradation, prior, strength=strength, generator=generator).image
-        if progress is not None:
-            progress(number + 1, count)
         return part
 
-    change_in_tiles(x, tile, overlap, change)
+    change_in_tiles(x, tile, overlap, change, progress)
     if is_grey(y):
         x = torch.einsum("bchw,c->bhw", x, x.new_tensor(LUMA))[:, None].expand(-1, 3, -1, -1)
     return torch.where(hole, x.clamp(0, 1), y)

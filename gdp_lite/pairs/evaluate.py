@@ -1,6 +1,5 @@
 """Prepared pairs restored and scored: the source's experiment, for whoever has the data."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from gdp_lite.diagnosis import diagnose
 from gdp_lite.image import to_uint8
 from gdp_lite.pairs.kinds import Kind, kind_of
 from gdp_lite.pairs.prepare import COLUMNS, MANIFEST, png_of, settings_of
-from gdp_lite.pairs.rows import Rows
+from gdp_lite.pairs.rows import Rows, begin
 from gdp_lite.pairs.scores import NAMES, Scores
 from gdp_lite.photos import PhotoError, read_photo, save_bytes
 from gdp_lite.precision import in_precision, precision_of
@@ -23,14 +22,12 @@ from gdp_lite.processes import Processes
 from gdp_lite.report import versions
 from gdp_lite.sampler import restore
 from gdp_lite.tasks import ROUNDING_NOISE
-from gdp_lite.tiling import TiledPrior, how_seen
+from gdp_lite.tiling import OVERLAP, TILE, WHOLE, TiledPrior, how_seen
 
 SCORES, SETTINGS = "scores.csv", "evaluate.json"
 PART = "scores.{}.csv"  # of another process than the main one, while it works
 BEFORE = "_before"  # of the degraded picture at the clean one's size, by the simplest means
 TABLE = ("name", *NAMES, *(name + BEFORE for name in NAMES), "pair", "seconds", "error")
-# As in `cli.task`: a larger picture is shown to the network in tiles.
-WHOLE, TILE, OVERLAP = 1_350_000, 512, 64
 _HW = ("height", "width")
 
 
@@ -105,7 +102,7 @@ def evaluate_pairs(
     settings = {**asked, "prior": now["prior"], "gdp_lite": now["gdp_lite"]}
     rows = list(manifest.rows.values())[:count]
     if ours.main:
-        _begin(target, settings)
+        begin(target / SETTINGS, settings)
         _take_parts(target, rows)
     ours.wait()
     scores = Scores(say)
@@ -168,24 +165,6 @@ def _take_parts(target: Path, rows: Sequence[Mapping[str, str]]) -> None:
     parts = sorted(target.glob(PART.format("*")))
     if parts:
         Rows(target / SCORES, TABLE).take(parts, [row["name"] for row in rows])
-
-
-def _begin(target: Path, settings: Mapping[str, object]) -> None:
-    """Write how it is evaluated, or compare it with how it was."""
-    place = target / SETTINGS
-    try:
-        then = json.loads(place.read_bytes()) if place.is_file() else settings
-        target.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{target}: {' '.join(str(error).split())}") from error
-    for name in {**settings, **then}:
-        value = settings.get(name)
-        if then.get(name) != value:
-            raise ValueError(
-                f"{target} was made with {name} {then.get(name)}, not {value}: give another folder"
-            )
-    if not place.is_file():
-        save_bytes(place, (json.dumps(settings, indent=2) + "\n").encode())
 
 
 def _restored(

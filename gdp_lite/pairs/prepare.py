@@ -20,7 +20,7 @@ from torch.nn import functional
 from gdp_lite.image import from_uint8, to_uint8
 from gdp_lite.pairs.kinds import Kind, kind_of
 from gdp_lite.pairs.paired import paired, with_ending
-from gdp_lite.pairs.rows import Rows
+from gdp_lite.pairs.rows import Rows, begin
 from gdp_lite.pairs.sources import Source, outputs_of, source_of
 from gdp_lite.photos import PhotoError, read_photo, save_bytes
 from gdp_lite.report import checksum_of
@@ -94,7 +94,14 @@ def prepare_pairs(
     if out.exists() and source.exists() and out.samefile(source):
         raise ValueError(f"{out} is the source itself: its pictures stay as they are")
     pictures = source_of(source, out)
-    _begin(out, {"source": str(source.resolve()), **kind.told, "side": side, "seed": seed})
+    if (out / SETTINGS).is_file():
+        settings_of(out)
+    elif out.is_dir() and any(out.iterdir()):
+        raise ValueError(f"{out} is not empty, and nothing was prepared there: give another folder")
+    begin(
+        out / SETTINGS,
+        {"source": str(source.resolve()), **kind.told, "side": side, "seed": seed},
+    )
     manifest, left = Rows(out / MANIFEST, COLUMNS), Rows(out / UNREADABLE, LEFT_OUT)
     left.clear()
     clean_of = paired(pictures.names) if kind.name == "as-is" else {}
@@ -128,27 +135,6 @@ def prepare_pairs(
 
 
 _FILES = ("degraded", "clean", "mask")
-
-
-def _begin(out: Path, settings: dict[str, object]) -> None:
-    """Write how the pairs are made, or compare it with how they were."""
-    place = out / SETTINGS
-    if place.is_file():
-        then = settings_of(out)
-        for name in {**then, **settings}:
-            if then.get(name) != settings.get(name):
-                raise ValueError(
-                    f"{out} was prepared with {name} {then.get(name)}, not {settings.get(name)}: "
-                    "give another folder"
-                )
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise ValueError(f"{out} is not empty, and nothing was prepared there: give another folder")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{out} cannot be made: {error.strerror or error}") from error
-    save_bytes(place, (json.dumps(settings, indent=2) + "\n").encode())
 
 
 def settings_of(out: Path) -> dict:

@@ -1,11 +1,40 @@
-"""A table that grows by a row at a time, so that a stopped run goes on where it was."""
+"""What a run keeps, so that a stopped one goes on: how it was begun, and a table that grows."""
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gdp_lite.photos import save_bytes
+
+
+def begin(place: Path, settings: Mapping[str, object]) -> None:
+    """Write how a folder is made into a file of it, or compare that with how it was.
+
+    Raises ValueError, in one line, where they differ and where it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for _ in range(2):
+    ...         begin(Path(folder) / "made.json", {"seed": 0})
+    """
+    folder = place.parent
+    try:
+        then = json.loads(place.read_bytes()) if place.is_file() else settings
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} cannot be made: {' '.join(str(error).split())}") from error
+    for name in {**then, **settings}:
+        if (old := then.get(name)) != settings.get(name):
+            raise ValueError(
+                f"{folder} was made with {name} {old}, not {settings.get(name)}: "
+                "give another folder"
+            )
+    if not place.is_file():
+        save_bytes(place, (json.dumps(settings, indent=2) + "\n").encode())
 
 
 class Rows:

@@ -43,7 +43,8 @@ def fetch(
         return _from_openai(known, target, say, progress)
     if target is None and (there := place_of(name)) is not None:
         return there
-    from gdp_lite.prior import load_prior, save_folder
+    from gdp_lite.prior import load_prior
+    from gdp_lite.priors.saving import save_folder
 
     say(f"fetching {name}")
     prior = load_prior(name)
