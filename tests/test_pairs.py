@@ -17,7 +17,7 @@ from gdp_lite.pairs.evaluate import evaluate_pairs
 from gdp_lite.pairs.kinds import KINDS, Kind
 from gdp_lite.pairs.paired import paired
 from gdp_lite.pairs.prepare import prepare_pairs
-from gdp_lite.pairs.rows import Rows
+from gdp_lite.pairs.rows import Rows, begin
 from gdp_lite.pairs.scores import Scores
 from gdp_lite.pairs.sources import outputs_of
 from gdp_lite.pairs.table import table
@@ -340,6 +340,27 @@ def test_rows_with_anything_in_them(tmp_path):
     assert again.rows['a, "b"\nc']["why"] == "ü\n2"
     with pytest.raises(ValueError, match="another table"):
         Rows(tmp_path / "t.csv", ("name",))
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"3", b"\xff\xfe"])
+def test_a_damaged_note_of_how_a_run_was_begun_is_one_line(tmp_path, content):
+    (tmp_path / "made.json").write_bytes(content)
+    with pytest.raises(ValueError, match="does not tell how") as error:
+        begin(tmp_path / "made.json", {"seed": 0})
+    assert "\n" not in str(error.value)
+    assert (tmp_path / "made.json").read_bytes() == content
+
+
+def test_a_run_goes_on_only_as_it_was_begun(tmp_path):
+    place = tmp_path / "folder" / "made.json"
+    begin(place, {"seed": 0})
+    for other in ({"seed": 1}, {"seed": 0, "side": 64}, {}):
+        with pytest.raises(ValueError, match="was made with"):
+            begin(place, other)
+    begin(place, {"seed": 0})
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ValueError, match="cannot be made"):
+        begin(tmp_path / "file" / "made.json", {})
 
 
 def test_the_commands(classes, tmp_path, capsys):

@@ -12,7 +12,7 @@ from gdp_lite.photos import save_bytes
 def begin(place: Path, settings: Mapping[str, object]) -> None:
     """Write how a folder is made into a file of it, or compare that with how it was.
 
-    Raises ValueError, in one line, where they differ and where it cannot be written.
+    Raises ValueError, in one line, where they differ, and where it cannot be read or written.
 
     Examples
     --------
@@ -24,10 +24,14 @@ def begin(place: Path, settings: Mapping[str, object]) -> None:
     folder = place.parent
     try:
         then = json.loads(place.read_bytes()) if place.is_file() else settings
+        names = {**then, **settings}
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{place} does not tell how its folder was made") from error
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} cannot be made: {' '.join(str(error).split())}") from error
-    for name in {**then, **settings}:
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be made: {error.strerror or error}") from error
+    for name in names:
         if (old := then.get(name)) != settings.get(name):
             raise ValueError(
                 f"{folder} was made with {name} {old}, not {settings.get(name)}: "
