@@ -693,7 +693,9 @@ def test_a_folder_that_is_killed_is_gone_on_with(holiday):
     with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
         said = b""
         while b"3 of 10" not in said:
-            said += os.read(process.stderr.fileno(), 64)
+            more = os.read(process.stderr.fileno(), 64)
+            assert more, f"it ended: {said!r}"
+            said += more
         process.send_signal(signal.SIGKILL)
     for path in (holiday / "out").rglob("*.*"):
         if path.suffix == ".json":

@@ -466,8 +466,10 @@ def test_ctrl_c_leaves_no_file(folder):
     options = {"env": ENVIRONMENT, "stderr": subprocess.PIPE, "preexec_fn": _heed_ctrl_c}
     with subprocess.Popen([*command, "--steps", "500"], **options) as process:
         said = b""
-        while b"call    2" not in said:
-            said += os.read(process.stderr.fileno(), 64)
+        while b"call 2 of" not in said:
+            more = os.read(process.stderr.fileno(), 64)
+            assert more, f"it ended: {said!r}"
+            said += more
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
