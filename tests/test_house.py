@@ -1,8 +1,12 @@
 """How the package hangs together: which module may import what."""
 
 import ast
+import importlib
+import json
 import re
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gdp_lite"
 
@@ -17,7 +21,7 @@ MODULES = {name_of(path): path for path in PACKAGE.rglob("*.py")}
 
 def imports(path, everywhere=True):
     """(module, name) of all that a file imports from the package; else only when it is loaded."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = ast.parse(code_of(path))
     nodes = list(ast.walk(tree))
     if not everywhere:  # what stands in a function or under TYPE_CHECKING is imported later
         later = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -33,6 +37,16 @@ def imports(path, everywhere=True):
                 yield from ((node.module, a.name) for a in node.names)
 
 
+def code_of(path):
+    """Of a notebook that of its cells, without commands to the shell and to Jupyter."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = (cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
+    lines = "\n".join("".join(cell["source"]) for cell in cells).splitlines()
+    return "\n".join(re.sub(r"^(\s*)[%!]\w.*", r"\1pass", line) for line in lines)
+
+
 def checks_types(node):
     return isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING"
 
@@ -41,6 +55,18 @@ def test_no_private_name_crosses_modules():
     for path in MODULES.values():
         for module, name in imports(path):
             assert not (name or "").startswith("_"), f"{path} imports {module}.{name}"
+
+
+@pytest.mark.parametrize("folder", ["book", "benchmarks"])
+def test_what_chapters_and_benchmarks_import_is_there(folder):
+    """They run for minutes, or by hand only: a name that has moved is told at once."""
+    paths = [p for p in (PACKAGE.parent / folder).rglob("*.*") if p.suffix in (".py", ".ipynb")]
+    wanted = {(m, n, path.name) for path in paths for m, n in imports(path)}
+    assert len(wanted) > 50
+    for module, name, path in wanted:
+        home = importlib.import_module(module)
+        there = name is None or hasattr(home, name) or f"{module}.{name}" in MODULES
+        assert there, f"{path} imports {module}.{name}"
 
 
 def test_the_package_never_imports_what_only_the_book_needs():
