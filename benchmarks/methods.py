@@ -17,13 +17,20 @@ loops after the papers, with the degradations' own `start` and `prox`, so that a
     DDRM         Kawar et al. 2022: by singular value; where they are known
     DPS          Chung et al. 2023: ancestral step less the gradient of the misfit's norm
     PiGDM        Song et al. 2023: the network's Jacobian times the proximal correction
-    DAPS         Zhang et al. 2024: five steps to x_0, a draw given y, noise again; the draw is
-                 exact here (Langevin steps there)
+    DAPS         Zhang et al. 2024: five steps to x_0, Langevin steps given y, noise again
     RED-diff     Mardani et al. 2023: Adam on an image, the misfit and the weighted noise residual
     Algorithm 1  the source's
 
 DPS, PiGDM and Algorithm 1 take 100 steps here (1000 and 100 in the papers), DAPS 20 levels of 5.
 About 4 minutes a photo for all tasks on one slow core, 40 with --slow.
+
+--stronger, 10 minutes, asks what happens where the photo has more noise than is told, as JPEGs have
+(their luma 1.3 to 1.4 times what chroma and flat parts tell): the two blurs, noise 1, 1.2 and 1.4
+times the sigma that the methods know, the settings of the table. methods_stronger.csv has PSNR
+less that of `restore` with the same noise, paired, means and standard errors.
+
+--memory, 5 minutes, writes methods_memory.csv: what a fresh process needs beside the loaded prior
+while it restores one crop, MiB, the largest over the tasks of each method.
 
 --picture, a minute, reads the table and writes what its numbers look like: one crop under the
 Gaussian blur, 192 x 192 of scikit-image's cat, by every method of the table but the slow ones, each
@@ -32,15 +39,16 @@ images below each other, methods_picture.csv says which is which.
 """
 
 import csv
+import multiprocessing
 import time
 from contextlib import suppress
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import torch
-from common import arguments, as_image, centre_crops, wiener
+from common import arguments, as_image, centre_crops, mean_and_error, show, wiener
 from PIL import Image
 from skimage import data, restoration
 
@@ -69,6 +77,7 @@ import piq  # noqa: E402  # which imports torchvision
 
 SIZE, SMALL, FULL = 96, 48, 256
 SHOWN, CROP = "Gaussian blur", (slice(54, 246), slice(90, 282))  # of the picture; a cat's eye
+TIMES = (1.0, 1.2, 1.4)  # how many times as strong as told the noise of --stronger is
 OUT = Path(FOLDER, "methods.csv")
 COLUMNS = ("task", "method", "settings", "image", "psnr", "ssim", "haarpsi", "fsim")
 COLUMNS = (*COLUMNS, "calls", "seconds", "chosen")
@@ -252,23 +261,23 @@ def pigdm(y, F, prior, share, eta, steps=100):
 
 
 @torch.no_grad()
-def daps(y, F, prior, share, sigma_min, levels=20, inner=5):
-    """Levels as theirs, rho = 7; the draw from N(x_0, share sigma^2) times the likelihood."""
+def daps(y, F, prior, lr, tau, levels=20, inner=5, langevin=100):
+    """Theirs: rho = 7, the last level 0.1 of a model range, `langevin` steps from the guess; lr and
+    tau are in model range, too, and lr falls to a hundredth."""
     generator = seeded()
     start = float(prior.schedule.sigma_bar[-1])
-    roots = np.linspace(start ** (1 / 7), sigma_min ** (1 / 7), levels) ** 7
-    x = F.start(y) + start * noise(F.start(y), generator)
+    roots = np.linspace(start ** (1 / 7), 0.05 ** (1 / 7), levels) ** 7
+    x0 = F.start(y)
     for number, sigma in enumerate(roots.tolist()):
-        x0 = x
+        x = x0 + sigma * noise(x0, generator)
         line = [*np.linspace(sigma ** (1 / 7), 0.005 ** (1 / 7), inner) ** 7, 0.0]
         for now, then in pairwise(line):
-            guess = prior(x0, float(now)).clamp(0, 1)
-            x0 = guess + then / now * (x0 - guess)
-        guess = x0 + (share * sigma**2) ** 0.5 * noise(x0, generator)
-        photo = y + F.sigma * noise(y, generator)
-        x0 = F.prox(guess, photo, weight(F, share * sigma**2))
-        if number + 1 < levels:
-            x = x0 + float(roots[number + 1]) * noise(x0, generator)
+            guess = prior(x, float(now)).clamp(0, 1)
+            x = guess + then / now * (x - guess)
+        x0, step = x, lr * (1 - 0.99 * number / levels) / 4  # a quarter: of display range
+        for _ in range(langevin):
+            score = F.A_adjoint(y - F.A(x0)) / (tau / 2) ** 2 + (x - x0) / sigma**2
+            x0 = x0 + step * score + (2 * step) ** 0.5 * noise(x0, generator)
     return x0
 
 
@@ -382,8 +391,8 @@ SLOW = {
         ((0.25, 1.0), (4.0, 1.0), (1.0, 0.0), (4.0, 0.0)),
     ),
     "DAPS": (
-        *(daps, ANY, ("share", "sigma_min"), (1.0, 0.05)),
-        ((0.25, 0.05), (0.25, 0.02), (1.0, 0.02), (0.25, 0.01)),
+        *(daps, LINEAR, ("lr", "tau"), (1e-4, 0.01)),
+        ((1e-5, 0.01), (1e-4, 0.04), (1e-5, 0.04), (1e-4, 0.1)),
     ),
     "RED-diff": (
         *(red_diff, ANY, ("grad_weight", "lr"), (0.25, 0.05)),
@@ -467,16 +476,88 @@ def picture(prior):
     sheet.save(OUT.with_name("methods_picture.jpg"), quality=94, subsampling=0)
 
 
+def stronger(crops, prior):
+    """methods_stronger.csv."""
+    _, chosen = read(FAST)
+    ways = [("restore", "documented"), ("restore", "strength 2"), ("DPIR", "documented")]
+    ways += [("DPIR", "best"), ("DiffPIR", "documented"), ("DiffPIR", "best")]
+    tasks = [(task, F) for task, F in operators(SIZE).items() if task in BLURS]
+    rows = []
+    for (task, F), times in product(tasks, TIMES):
+        F.requires_grad_(False)
+        told, scores = F.sigma, {way: [] for way in ways}
+        for _, x in crops:
+            F.sigma = times * told
+            y = F.simulate(x, seeded(1)).detach()
+            F.sigma = told
+            for method, settings in ways:
+                function, _, names, usual, _ = FAST[method]
+                values = {"documented": usual, "strength 2": (2.0,)}.get(settings)
+                values = dict(zip(names, values or chosen[task, method], strict=True))
+                scores[method, settings].append(float(psnr(function(y, F, prior, **values), x)))
+        for (method, settings), got in scores.items():
+            gap, error = mean_and_error(np.subtract(got, scores[ways[0]]))
+            row = {"task": task, "noise": times, "method": method, "settings": settings}
+            row |= {"psnr": float(np.mean(got)), "minus_restore": gap, "error": error}
+            rows.append(row)
+            show(row)
+    save_results("methods_stronger", rows)
+
+
+def peak(pipe, task, method, x):
+    """Sends how many MiB more this process needs for one restoration. After a first call of the
+    network, so that what is loaded once does not count."""
+    torch.set_num_threads(1)
+    prior, F = Counted(load_prior()), operators(SIZE)[task].requires_grad_(False)
+    function, _, names, usual, _ = (FAST | SLOW)[method]
+    y = F.simulate(x, seeded(1)).detach()
+    prior(x[..., :8, :8], 0.1)
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # the highest so far is forgotten
+    before = memory("VmRSS")
+    function(y, F, prior, **dict(zip(names, usual, strict=True)))
+    pipe.send(memory("VmHWM") - before)
+
+
+def memory(key):
+    """MiB of this process, on Linux: VmRSS now, VmHWM at most since it was last forgotten."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
+
+
+def memories(x):
+    """methods_memory.csv."""
+    context, rows = multiprocessing.get_context("spawn"), []
+    for method, (_, tasks, *_) in (FAST | SLOW).items():
+        needs = []
+        for task in sorted(tasks):
+            mine, theirs = context.Pipe()
+            process = context.Process(target=peak, args=(theirs, task, method, x))
+            process.start()
+            needs.append((mine.recv(), task))
+            process.join()
+        most, task = max(needs)
+        rows.append({"method": method, "memory": most, "task": task})
+        show(rows[-1])
+    save_results("methods_memory", rows)
+
+
 def main():
     parser = arguments(__doc__, "eval/kodak24, train/val")
     parser.add_argument("--every", type=int, default=1, help="each n-th photo only")
     parser.add_argument("--slow", action="store_true", help="methods with 100 calls as well")
     parser.add_argument("--full", action="store_true", help=f"{FULL} x {FULL} crops, on a GPU")
+    parser.add_argument("--stronger", action="store_true", help="more noise than is told, alone")
+    parser.add_argument("--memory", action="store_true", help="what each method needs, alone")
     parser.add_argument("--picture", action="store_true", help="one crop by all methods, alone")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.picture:
         picture(Counted(load_prior()))
+        return
+    if args.stronger or args.memory:
+        crops = list(centre_crops(f"{args.shared}/eval/kodak24", SIZE))[:: args.every]
+        stronger(crops, load_prior()) if args.stronger else memories(crops[0][1])
         return
     size, device = (FULL, "cuda") if args.full else (SIZE, "cpu")
     methods = FAST | SLOW if args.slow or args.full else FAST
