@@ -1,15 +1,16 @@
 """Samplers with the same prior, and tools without one, on ten known degradations.
 
-    python benchmarks/methods.py --shared ../shared [--every 4] [--slow] [--full] [--picture]
+    python benchmarks/methods.py --shared ../shared [--every 4] [--slow] [--tasks TASK ...] [--full]
 
 Centre crops of the Kodak photos, 96 x 96 (256 x 256 with --full, for a GPU), simulated with fixed
 seeds; one thread. A row of gdp_lite/book/results/methods.csv for each task, method, kind of
 settings and photo: PSNR in dB, SSIM, HaarPSI, FSIM, network calls, processor seconds, and the
 settings. What is there is not computed again, so that an interrupted or a shorter run (--every
 takes each n-th photo only, --slow the methods with 100 calls or more as well) is gone on with:
-remove rows to make them anew. "documented" settings are the papers' or their codes'; "best" those
-with the best mean PSNR of five, tried on two crops of the validation photos. Methods are short
-loops after the papers, with the degradations' own `start` and `prox`, so that all know the same:
+remove rows to make them anew. Runs with other --tasks may go on at once. "documented" settings are
+the papers' or their codes'; "best" those with the best mean PSNR of five, tried on two crops of the
+validation photos. Methods are short loops after the papers, with the degradations' own `start` and
+`prox`, so that all know the same:
 
     restore      this package's: the mean it gives by default, and one draw
     DPIR         Zhang et al. 2021: prox, then the denoiser of the level that follows
@@ -546,6 +547,7 @@ def main():
     parser = arguments(__doc__, "eval/kodak24, train/val")
     parser.add_argument("--every", type=int, default=1, help="each n-th photo only")
     parser.add_argument("--slow", action="store_true", help="methods with 100 calls as well")
+    parser.add_argument("--tasks", nargs="*", choices=operators(SMALL), help="these alone")
     parser.add_argument("--full", action="store_true", help=f"{FULL} x {FULL} crops, on a GPU")
     parser.add_argument("--stronger", action="store_true", help="more noise than is told, alone")
     parser.add_argument("--memory", action="store_true", help="what each method needs, alone")
@@ -576,21 +578,26 @@ def main():
         for name, x in crops:
             x = x.to(device)
             for task, F in operators(size).items():
+                if args.tasks and task not in args.tasks:
+                    continue
                 F.requires_grad_(False).to(device)
                 y = F.simulate(x, seeded(1)).detach()
                 for method, (function, tasks, names, usual, others) in methods.items():
+                    found = {}  # by settings
                     for kind in ("documented", "best") if others else ("documented",):
                         if task not in tasks or (task, method, kind, name) in done:
                             continue
                         values, by = usual, quick if method in SLOW else prior
                         if kind == "best":
                             values = best(task, method, held_back, by, chosen)
-                        by.calls, began = 0, time.process_time()
-                        result = function(y, F, by, **dict(zip(names, values, strict=True)))
-                        seconds = time.process_time() - began
+                        if values not in found:
+                            by.calls, began = 0, time.process_time()
+                            result = function(y, F, by, **dict(zip(names, values, strict=True)))
+                            seconds = round(time.process_time() - began, 2)
+                            scores = {k: round(v, 4) for k, v in scored(x, result).items()}
+                            found[values] = scores | {"calls": by.calls, "seconds": seconds}
                         row = {"task": task, "method": method, "settings": kind, "image": name}
-                        row |= {k: round(v, 4) for k, v in scored(x, result).items()}
-                        row |= {"calls": by.calls, "seconds": round(seconds, 2)}
+                        row |= found[values]
                         writer.writerow(row | {"chosen": written(names, values)})
                         file.flush()
                 print(name, task, flush=True)
