@@ -25,7 +25,7 @@ squares; all by blocks of 2, 4 and 8, in colour and in grey, as a PNG and as a J
 Writes gdp_lite/book/results/drawn.csv. About seven minutes.
 
 --constants prints, of every sixth development scene by the same blocks and files, the gain with
-other values of `kinds.resolution.PER_INSIDE`, and paired with today's. About five minutes.
+other values of `repairs.resolution.PER_INSIDE`, and paired with today's. About five minutes.
 """
 
 import io
@@ -53,8 +53,8 @@ from gdp_lite.book.results import save_results
 from gdp_lite.degradations import BlockAverage, BlockAverageSameSize, GaussianBlur
 from gdp_lite.estimators import blocks
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.kinds import resolution
-from gdp_lite.kinds.resolution import of_blocks
+from gdp_lite.repairs import resolution
+from gdp_lite.repairs.resolution import of_blocks
 from gdp_lite.restoring import restore_image
 from gdp_lite.tasks import detail_in_blocks
 

@@ -15,20 +15,20 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from gdp_lite.colour import keep_colour
 from gdp_lite.degradations import Degradation, ToneMap
 from gdp_lite.degradations.softness import softness_degradation
 from gdp_lite.denoise import denoise, denoising_calls
 from gdp_lite.diagnosis import SEEN, Diagnosis
 from gdp_lite.estimators import NoiseSpectrum, Softness
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
-from gdp_lite.kinds import jpeg, resolution
-from gdp_lite.kinds.cells import Mark, unmarked
-from gdp_lite.kinds.covered import uncovered
-from gdp_lite.kinds.grey import Hints, coloured
+from gdp_lite.kept_colour import keep_colour
 from gdp_lite.overshoot import limit_overshoot
 from gdp_lite.policy import POLICY
 from gdp_lite.prior import Denoiser
+from gdp_lite.repairs import jpeg, resolution
+from gdp_lite.repairs.cells import Mark, unmarked
+from gdp_lite.repairs.covered import uncovered
+from gdp_lite.repairs.grey import Hints, coloured
 from gdp_lite.sampler import restore
 from gdp_lite.tiling import change_in_tiles
 

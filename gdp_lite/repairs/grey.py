@@ -13,12 +13,12 @@ from scipy import ndimage
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.degradations import ChannelMean, Degradation, Strokes
 from gdp_lite.degradations.strokes import grey
 from gdp_lite.estimators import Estimate
 from gdp_lite.findings import Finding
 from gdp_lite.image import LUMA
+from gdp_lite.kept_colour import NEARLY, is_grey
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore
 

@@ -7,8 +7,8 @@ from gdp_lite.degradations import BlockAverageSameSize
 from gdp_lite.estimators import Estimate
 from gdp_lite.estimators.blocks import Blocks
 from gdp_lite.findings import Finding
-from gdp_lite.kinds.cells import Cells, Mark
 from gdp_lite.policy import POLICY
+from gdp_lite.repairs.cells import Cells, Mark
 from gdp_lite.tasks import ROUNDING_NOISE
 
 TOLD_BY_BLOCKS = ("softness", "noise", "overlay", "jpeg")
