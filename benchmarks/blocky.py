@@ -23,24 +23,18 @@ and the phones' at a quarter of their side; drawings: a page of small text on a 
 and all of a Kodak photo's width, the photo dithered to black and white, and a code of random
 squares; all by blocks of 2, 4 and 8, in colour and in grey, as a PNG and as a JPEG of quality 75.
 Writes gdp_lite/book/results/drawn.csv. About seven minutes.
-
---constants prints, of every sixth development scene by the same blocks and files, the gain with
-other values of `kinds.resolution.PER_INSIDE`, and paired with today's. About five minutes.
 """
 
 import io
 from functools import partial
-from unittest.mock import patch
 
 import numpy as np
 import torch
 from common import (
     CAPTURES,
     arguments,
-    centre,
     centre_crops,
     haarpsi,
-    mean_and_error,
     photos,
     show,
 )
@@ -53,14 +47,12 @@ from gdp_lite.book.results import save_results
 from gdp_lite.degradations import BlockAverage, BlockAverageSameSize, GaussianBlur
 from gdp_lite.estimators import blocks
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.kinds import resolution
-from gdp_lite.kinds.resolution import of_blocks
+from gdp_lite.repairs.resolution import of_blocks
 from gdp_lite.restoring import restore_image
 from gdp_lite.tasks import detail_in_blocks
 
 STORED = ((75, 2), (85, 2), (92, 0), (95, 0))  # quality, subsampling
 SIDE, OFFSET = 256, (1, 3)  # pixels; of the photo in its blocks
-PER_INSIDE = (0.5, 1.0, 2.0, 4.0, 8.0)
 LINE = 14  # pixels from one line of text to the next
 
 
@@ -146,30 +138,6 @@ def undone(shared):
     return rows
 
 
-def noise_of_blocks(captures, prior):
-    """Gain in PSNR by what errors within blocks are taken to tell of those of their means."""
-    scenes = [x for n, x in photos(captures) if n.startswith("large-") and n.endswith("-scene")]
-    for factor in (2, 4):
-        for quality in (92, 75):
-            gains = {value: [] for value in PER_INSIDE}
-            for x in (centre(x, SIDE // 2) for x in scenes[::6]):
-                y = jpeg(BlockAverageSameSize(factor).A(x), quality, 2)
-                diagnosis = diagnose(y)
-                if "resolution" not in diagnosis.findings:
-                    continue
-                for value, found in gains.items():
-                    with patch.object(resolution, "PER_INSIDE", value):
-                        z = restore_image(y, diagnosis, prior, ["resolution"])
-                    found.append(float(psnr(z, x)) - float(psnr(y, x)))
-            today = np.array(gains[resolution.PER_INSIDE])
-            for value, found in gains.items():
-                gap, error = mean_and_error(np.array(found) - today)
-                show({
-                    "blocks": factor, "JPEG": quality, "PER_INSIDE": value, "photos": len(found),
-                    "gain": float(np.mean(found)), "over today": gap, "error": error,
-                })  # fmt: skip
-
-
 def others(shared):
     """Rows about photos that are not made of blocks."""
     kodak = [x for _, x in photos(f"{shared}/eval/kodak24")]
@@ -247,12 +215,8 @@ def drawn(shared):
 def main():
     parser = arguments(__doc__, "eval/kodak24, eval/phones and train/val")
     parser.add_argument("--captures", default=str(CAPTURES))
-    parser.add_argument("--constants", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if args.constants:
-        noise_of_blocks(args.captures, load_prior())
-        return
     save_results("blocky", lost(args.captures))
     save_results("drawn", list(drawn(args.shared)))
     rows = [*undone(args.shared), *others(args.shared)]

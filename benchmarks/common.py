@@ -4,6 +4,7 @@ No benchmark imports another: what a second one needs moves here.
 """
 
 import argparse
+import csv
 import math
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from skimage import restoration
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.book.classical import as_image as as_image  # for those who import it from here
-from gdp_lite.book.results import save_results
+from gdp_lite.book.results import FOLDER, save_results
 from gdp_lite.degradations import (
     JPEG,
     BlockAverage,
@@ -31,6 +32,8 @@ from gdp_lite.degradations import (
     random_mask,
 )
 from gdp_lite.diffusion import predict_x0
+from gdp_lite.estimators import Estimate, NoiseSpectrum
+from gdp_lite.estimators.noise_statistics import SHARES, octave_levels
 from gdp_lite.image import from_uint8, to_display, to_model
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
@@ -123,19 +126,34 @@ def haarpsi(image, x):
     return piq.haarpsi(image.clamp(0, 1), x, reduction="none").double()
 
 
+def spectrum_of(noise):
+    """The `NoiseSpectrum` of noise that is known."""
+    bands = octave_levels(noise)
+    rms = float((bands[0].square() * torch.tensor(SHARES)).sum().sqrt())
+    return NoiseSpectrum(bands, Estimate(rms, math.inf), 1.0)
+
+
 def mean_and_error(differences):
     """Mean of paired differences and its standard error, two floats."""
     gap = torch.as_tensor(differences, dtype=torch.float64)
     return float(gap.mean()), float(gap.std() / len(gap) ** 0.5)
 
 
-def save_parts(name, parts):
-    """Rows of several kinds, as one table; each is printed as soon as it is known."""
+def save_parts(name, parts, keep=False):
+    """Rows of several kinds, as one table; each is printed as soon as it is known.
+
+    keep: what the table has of other constants than these stays as it is.
+    """
     rows = []
     for part in parts:
         for row in part:
             rows.append(row)
             show(row)
+    if keep:
+        measured = {row["constant"] for row in rows}
+        with open(FOLDER / f"{name}.csv", newline="", encoding="utf-8") as file:
+            others = [row for row in csv.DictReader(file) if row["constant"] not in measured]
+        rows = others + rows
     keys = list(dict.fromkeys(key for row in rows for key in row))
     save_results(name, [{key: row.get(key, "") for key in keys} for row in rows])
 

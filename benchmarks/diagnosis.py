@@ -32,8 +32,8 @@ from gdp_lite.diagnosis import SEEN, diagnose
 from gdp_lite.estimators import estimate_light
 from gdp_lite.findings import of_colour
 from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
-from gdp_lite.kinds.covered import of_overlay
-from gdp_lite.kinds.jpeg import of_coding
+from gdp_lite.repairs.covered import of_overlay
+from gdp_lite.repairs.jpeg import of_coding
 
 STAMPS = {
     "date, orange": ("24.12.'98  17:05", "#ff8c14"),

@@ -16,9 +16,19 @@
   which noise would be taken away. Constants that depend on the ISO with the capture's, which is
   the same with noise and without; others with none, the one for photos without colour in grey.
   --captures is the folder of benchmarks/captures.py.
+- Movement (`estimators.softness`): every 16th square photo of train/large, blurred in linear light
+  by movements of 3, 5 and 8 pixels, by other kernels and by none, noise of 3 of 255, JPEG of
+  quality 90; and every second of the larger ones and of train/val as it is, 768 x 768 at most: the
+  shares in which a movement is told, and the median errors of its length, where it has 5 or 8
+  pixels, and of its angle.
+- An earlier JPEG (`estimators.coding`): 320 x 320 of every second of the larger photos of
+  train/large, at half size, so that their own files leave no mark, as a JPEG of quality 20, 40 or
+  60, from its fourth row and sixth column on, and as a PNG or once more as a JPEG of quality 92:
+  the shares in which grid and steps are found; and "in vain", of the photos without that first
+  JPEG.
 
-Writes gdp_lite/book/results/estimator_constants.csv. About 9 minutes on one core; --part makes one
-part of it and writes nothing.
+Writes gdp_lite/book/results/estimator_constants.csv. About 14 minutes on one core; --part makes
+the rows of one part anew, and leaves the others as they are.
 """
 
 import csv
@@ -28,20 +38,24 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from common import CAPTURES, arguments, centre, mean_and_error, photos, save_parts, show
+from common import CAPTURES, arguments, centre, mean_and_error, photos, save_parts
 from PIL import Image
 from scipy import ndimage
+from torch.nn.functional import avg_pool2d
 
 from gdp_lite import tasks
 from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.metrics import psnr
-from gdp_lite.degradations import GaussianBlur
+from gdp_lite.degradations import Blur, GaussianBlur, defocus_kernel, motion_kernel
 from gdp_lite.estimators import (
     anchors,
     cast_posterior,
+    coding,
     edge_profiles,
     estimate_noise_spectrum,
+    estimate_softness,
     noise_spectrum,
+    softness,
 )
 from gdp_lite.findings import ASKED
 from gdp_lite.image import LUMA, from_uint8, linear_to_srgb, srgb_to_linear
@@ -69,6 +83,16 @@ ODDS = {
     "WITHOUT_COLOUR": ((0, 0.5, 1, 2), True, False),
 }
 CODING = {"CODING_NOISE": (1, 2, 3, 4, 6), "CODING_NOISE_DEBLUR": (3, 5, 8)}  # of 255
+MOVEMENT = {
+    "ROUND": (0, 0.25, 0.5, 1.0),
+    "SURE": (0, 1.25, 2.5, 5.0),
+    "SWING": (0, 0.2, 0.4, 0.8),
+}
+LENGTHS = (3.0, 5.0, 8.0)  # pixels, of a movement
+# 7 is the highest row of a block; of what agrees, half and twice as far from each other.
+EARLIER = {"HIGHEST": (3, 4, 6, 7), "READ": (3, 6, 12), "AGREE": (1.12, 1.25, 1.5)}
+FIRST, CORNER = (20, 40, 60), (3, 5)  # qualities; rows and columns that were cut away
+SECOND = {"PNG": None, "JPEG 92": 92}
 
 
 def blurred(x, width):
@@ -136,7 +160,7 @@ def casts(every):
             }  # fmt: skip
 
 
-def coding(crops, prior):
+def coding_noise(crops, prior):
     cases = {
         "coarse noise": ("CODING_NOISE", "denoise", lambda x: filed(x, 5 / 255, 75, 0.7)),
         "no noise": ("CODING_NOISE", "denoise", lambda x: filed(x, 0.0, 75)),
@@ -190,26 +214,106 @@ def noise_odds(captures):
             yield row
 
 
+def movements(shared):
+    """The edges of a photo are the same for all constants, and found once."""
+    every = (x for _, x in photos(f"{shared}/train/large"))
+    every = [centre(x, min(768, *x.shape[-2:])).clone() for x in every]
+    square, larger = ([x for x in every if x.shape[-1] == side] for side in (512, 768))
+    as_they_are = larger[::2] + [x for _, x in photos(f"{shared}/train/val")][::2]
+    edges = {}
+
+    def found(luma, noise):
+        key = hash(luma.tobytes())
+        if key not in edges:
+            edges[key] = edge_profiles.find_edges(luma, noise)
+        return edges[key]
+
+    rng, photographed = np.random.default_rng(0), []
+    for x in square[::16]:
+        light, angle = srgb_to_linear(x), float(rng.uniform(0, 180))
+        cases = {f"{length:g} pixels": motion_kernel(length, angle) for length in LENGTHS}
+        cases |= {"defocus": defocus_kernel(2.5), "Gaussian": None, "sharp": None}
+        for case, kernel in cases.items():
+            y = x if kernel is None else linear_to_srgb(Blur(kernel)(light).clamp(0, 1))
+            y = blurred(x, 1.5) if case == "Gaussian" else y
+            photographed.append((case, angle, filed(y, 3 / 255, 90, 0.6, len(photographed))))
+    photographed += [("as it is", 0.0, y) for y in as_they_are]
+    for name, values in MOVEMENT.items():
+        today = getattr(softness, name)
+        for value in values:
+            told = {}
+            with patch.multiple(softness, **{name: value, "find_edges": found}):
+                for case, angle, y in photographed:
+                    told.setdefault(case, []).append((angle, estimate_softness(y, 3 / 255)))
+            row = {"constant": name, "value": value, "today": value == today}
+            for case, some in told.items():
+                row[f"movement, {case}"] = float(np.mean([one.length > 0 for _, one in some]))
+            long = [
+                (angle, one.length - length, one.angle)
+                for length in LENGTHS[1:]
+                for angle, one in told[f"{length:g} pixels"]
+                if one.length
+            ]
+            truth, off, at = np.array(long).T
+            row["length error"] = float(np.median(np.abs(off)))
+            row["angle error"] = float(np.median(np.abs((at - truth + 90) % 180 - 90)))
+            yield row | {"on": f"{len(told['sharp'])} photos, {len(told['as it is'])} as they are"}
+
+
+def earlier(every):
+    down, right = CORNER
+    files = []
+    for x in (centre(avg_pool2d(x, 2), 320) for x in every):
+        for quality in (None, *FIRST):
+            first = (x if quality is None else through_jpeg(x, quality))[..., down:, right:]
+            files += [
+                (quality, name, first if again is None else through_jpeg(first, again))
+                for name, again in SECOND.items()
+            ]
+    for name, values in EARLIER.items():
+        today = getattr(coding, name)
+        for value in values:
+            told = {}
+            with patch.object(coding, name, value):
+                for quality, again, y in files:
+                    kept = SECOND[again]
+                    finest = None if kept is None else coding.tables_of_quality(kept)[0]
+                    found = coding.estimate_coding(y, finest)
+                    case = "in vain" if quality is None else f"{quality}, then"
+                    is_so = found is not None and (quality is None or right_one(found, quality))
+                    told.setdefault(f"{case} {again}", []).append(is_so)
+            row = {"constant": name, "on": f"{len(files) // 8} photos", "value": value}
+            yield row | {"today": value == today} | {k: float(np.mean(v)) for k, v in told.items()}
+
+
+def right_one(found, quality):
+    """Whether its grid is that of the first JPEG, and its steps to a tenth, in the median."""
+    shares = found.luma / coding.tables_of_quality(quality)[0]
+    offset = [n % coding.BLOCK for n in found.offset]
+    return offset == list(CORNER) and abs(float(shares.median()) - 1) < 0.1
+
+
 def main():
-    parser = arguments(__doc__, "train/photos and train/val")
+    parser = arguments(__doc__, "train/photos, train/val and train/large")
     parser.add_argument("--captures", default=str(CAPTURES))
-    parser.add_argument("--part", choices=("edges", "casts", "coding", "noise odds"))
+    kinds = ("edges", "casts", "coding", "noise odds", "movement", "earlier JPEG")
+    parser.add_argument("--part", choices=kinds)
     args = parser.parse_args()
     torch.set_num_threads(1)
     trained = islice(photos(f"{args.shared}/train/photos"), 0, None, 42)
     held = list(islice(photos(f"{args.shared}/train/val"), 0, None, 5))
     crops = [centre(x, 128) for _, x in held[::2]]
+    large = (x for _, x in photos(f"{args.shared}/train/large") if min(x.shape[-2:]) > 768)
     parts = {
         "edges": edges(trained),
         "casts": casts(held),
-        "coding": coding(crops, load_prior()),
+        "coding": coding_noise(crops, load_prior()),
         "noise odds": noise_odds(Path(args.captures)),
+        "movement": movements(args.shared),
+        "earlier JPEG": earlier(islice(large, 0, None, 2)),
     }
-    if args.part is None:
-        save_parts("estimator_constants", parts.values())
-        return
-    for row in parts[args.part]:
-        show(row)
+    some = parts.values() if args.part is None else [parts[args.part]]
+    save_parts("estimator_constants", some, keep=args.part is not None)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 On captures of benchmarks/captures.py, coded once more by libjpeg with halved chroma. First, on the
 development scenes and their noiseless captures: HaarPSI of the coded against the uncoded picture
-(1: no difference), which `gdp_lite.kinds.jpeg.STEP_SEEN` was set by; then the sampler's settings
+(1: no difference), which `gdp_lite.repairs.jpeg.STEP_SEEN` was set by; then the sampler's settings
 and the strengths of two simple tools, for luma steps of 1, PSNR in dB on 96 x 96 of six; to
 gdp_lite/book/results/jpeg_seen.csv and jpeg_settings.csv. Then 128 x 128 of ten held-back scenes:
 gain in PSNR and HaarPSI over the file, mean, standard error and worst; to jpeg_marks.csv.
@@ -25,8 +25,8 @@ from gdp_lite.book.results import save_results
 from gdp_lite.degradations import JPEG
 from gdp_lite.estimators.coding import Coding, tables_of_quality
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.kinds.cells import unmarked
-from gdp_lite.kinds.jpeg import coarseness, mark_of
+from gdp_lite.repairs.cells import unmarked
+from gdp_lite.repairs.jpeg import coarseness, mark_of
 from gdp_lite.restoring import OVERLAP, TILE
 
 QUALITIES = (10, 20, 30, 50, 70, 90)

@@ -24,18 +24,24 @@ made, given the chance of a fault. About half an hour.
 --constants: CIEDE2000 of small pictures of every eighth photo of train/val in which that fault is
 seen that is there, with other constants of `estimators.light`: half and twice as much of one at a
 time. About eight minutes.
+--range: of models fitted to every second photo of train/photos, with features cut off at other
+distances (`light_statistics.RANGE`), on all of train/val: the cross-entropy of the faults, in nats,
+weighted as in the fit, and the error of the scene's numbers given the fault, root mean square,
+luma's quantiles and parts and all of it. Writes gdp_lite/book/results/light_constants.csv. About
+three minutes.
 """
 
 import io
 import json
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from unittest import mock
 
 import cv2
 import numpy as np
 import torch
-from common import arguments, as_image, haarpsi, mean_and_error, photos, show
+from common import arguments, as_image, haarpsi, mean_and_error, photos, save_parts, show
 from PIL import Image, ImageOps
 from skimage import color, data
 
@@ -61,6 +67,7 @@ from gdp_lite.image import from_uint8, to_uint8
 
 # In the fit: how often a photo has no fault, or each of them.
 CHANCES = (0.53, 0.13, 0.13, 0.13, 0.08)
+RANGES = (1.5, 2.0, 3.0, 4.0, 6.0, np.inf)
 
 
 def bad_light(scene, fault, rng):
@@ -174,10 +181,10 @@ def half(photo):
     return cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
-def fit(shared):
-    """The coefficients of `expected`: logistic and linear regressions, written as JSON."""
-    rng, found, told, label = np.random.default_rng(0), [], [], []
-    for _, photo in photos(f"{shared}/train/photos"):
+def examples(folder, rng, every=1):
+    """Features, what the scene can be given, and the fault's number, of each photo six times."""
+    found, told, label = [], [], []
+    for _, photo in islice(photos(folder), 0, None, every):
         scene = half(to_uint8(photo))
         for n, fault in enumerate(("good", "none", *FAULTS)):
             good = y = scene
@@ -189,15 +196,50 @@ def fit(shared):
             kept = np.where(y >= 252, np.uint8(255), good)
             told.append(summary(small(from_uint8(kept))).numpy())
             label.append(max(n - 1, 0))
-    found, told, label = np.array(found), np.array(told), np.array(label)
+    return np.array(found), np.array(told), np.array(label)
+
+
+def fitted_to(found, told, label):
+    """The coefficients of `expected`: logistic and linear regressions."""
     centre, scale = found.mean(0).round(4), found.std(0).round(4)
     rows = terms(found, centre, scale)
     model = {"centre": centre, "scale": scale, "logistic": logistic(rows, label)}
     regressions = [regression(rows[label == k], told[label == k]) for k in range(1, 5)]
     model["regression"], model["cov"] = (np.stack(p) for p in zip(*regressions, strict=True))
+    return model
+
+
+def fit(shared):
+    """They are written as JSON."""
+    model = fitted_to(*examples(f"{shared}/train/photos", np.random.default_rng(0)))
     text = json.dumps({k: _brief(v.tolist()) for k, v in model.items()}, separators=(",", ":"))
     place = Path(gdp_lite.estimators.__file__).with_name("light.json")
     place.write_text(text.replace("],", "],\n") + "\n", encoding="utf-8")
+
+
+def ranges(shared):
+    """A row for each of `RANGES`: errors on photos that the fit has not seen."""
+    given = examples(f"{shared}/train/photos", np.random.default_rng(0), every=2)
+    found, told, label = examples(f"{shared}/train/val", np.random.default_rng(2))
+    weights = (np.array(CHANCES) / np.bincount(label))[label]
+    for value in RANGES:
+        with mock.patch.object(light_statistics, "RANGE", value):
+            model = fitted_to(*given)
+            rows = terms(found, model["centre"], model["scale"])
+        score = rows @ model["logistic"]
+        score -= score.max(1, keepdims=True)
+        chance = score[range(len(label)), label] - np.log(np.exp(score).sum(1))
+        wrong = [
+            rows[label == k] @ model["regression"][k - 1] - told[label == k] for k in range(1, 5)
+        ]
+        wrong = np.concatenate(wrong)
+        yield {
+            "constant": "RANGE", "on": f"{len(label) // 6} photos", "value": value,
+            "today": value == light_statistics.RANGE,
+            "cross-entropy": float(-(weights * chance).sum() / weights.sum()),
+            "error, luma": float((wrong[:, :16] ** 2).mean() ** 0.5),
+            "error, all": float((wrong**2).mean() ** 0.5),
+        }  # fmt: skip
 
 
 def _brief(value):
@@ -488,8 +530,8 @@ def shares(shared):
 
 def main():
     parser = arguments(__doc__, "train/photos, train/large, train/val and eval/kodak24")
-    for option in ("--fit", "--check", "--alone", "--shares", "--constants", "--develop"):
-        parser.add_argument(option, action="store_true")
+    for option in ("fit", "check", "alone", "shares", "constants", "range", "develop"):
+        parser.add_argument(f"--{option}", action="store_true")
     args = parser.parse_args()
     if args.fit:
         fit(args.shared)
@@ -501,6 +543,8 @@ def main():
         shares(args.shared)
     elif args.constants:
         constants(args.shared)
+    elif args.range:
+        save_parts("light_constants", [ranges(args.shared)])
     elif args.develop:
         for row in table(args.shared, True):
             show(row)

@@ -25,7 +25,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from common import arguments, centre, mean_and_error, photos, show
+from common import arguments, centre, mean_and_error, photos, show, spectrum_of
 from PIL import Image
 from torch.nn.functional import avg_pool2d
 
@@ -35,7 +35,6 @@ from gdp_lite.book.results import save_results
 from gdp_lite.degradations import GaussianNoise
 from gdp_lite.denoise import completion, denoise
 from gdp_lite.estimators import Estimate, NoiseSpectrum, estimate_noise_spectrum
-from gdp_lite.estimators.noise_statistics import SHARES, octave_levels
 from gdp_lite.findings import ASKED, SEEN
 from gdp_lite.image import from_uint8
 from gdp_lite.prior import load_prior
@@ -156,13 +155,6 @@ def constants(paths, prior):
                 gains.setdefault(f"{name} {value}, colour times {louder}", []).append(gain)
     for name, values in gains.items():
         show(summary(name, values))
-
-
-def spectrum_of(noise):
-    """The `NoiseSpectrum` of noise that is known."""
-    bands = octave_levels(noise)
-    rms = float((bands[0].square() * torch.tensor(SHARES)).sum().sqrt())
-    return NoiseSpectrum(bands, Estimate(rms, math.inf), 1.0)
 
 
 def unchanged(image, x):

@@ -28,14 +28,14 @@ from PIL import Image
 from skimage.color import rgb2ycbcr
 from torch.nn import functional
 
-from gdp_lite.auto import findings_of
 from gdp_lite.book.classical import NLM_LUMA, classical, non_local
 from gdp_lite.book.metrics import psnr
-from gdp_lite.colour import keep_colour
 from gdp_lite.denoise import denoise
 from gdp_lite.diagnosis import KINDS, diagnose
 from gdp_lite.estimators import estimate_noise_spectrum
 from gdp_lite.image import from_uint8, to_uint8
+from gdp_lite.kept_colour import keep_colour
+from gdp_lite.one_photo import findings_of
 from gdp_lite.photos import read_photo
 from gdp_lite.prior import load_prior
 from gdp_lite.restoring import amplified, cleaned_part, relit

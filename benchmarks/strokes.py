@@ -25,9 +25,9 @@ from gdp_lite.degradations import Strokes
 from gdp_lite.degradations.strokes import grey, spread
 from gdp_lite.files.strokes import painted
 from gdp_lite.image import LUMA, from_uint8, to_uint8
-from gdp_lite.kinds import grey as kind
-from gdp_lite.kinds.grey import NOISE, coloured, joined, of_strokes
 from gdp_lite.prior import load_prior
+from gdp_lite.repairs import grey as kind
+from gdp_lite.repairs.grey import NOISE, coloured, joined, of_strokes
 from gdp_lite.sampler import restore
 
 SETTINGS = {"8 calls": (8, 0.25, 0.25), "5 calls": (5, 0.1, 0.25), "3 calls": (3, 0.05, 0.0)}

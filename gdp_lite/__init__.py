@@ -3,9 +3,9 @@
 The package that the book builds, one module per idea, in the book's order: `schedule` and
 `diffusion` (Eqs. 2-5), `prior`, `train` and `tiling` (the network), `degradations` (Eq. 1),
 `estimators` (what one photo tells of Phi), `losses` (Eqs. 8-9), `algorithm` (Algorithm 1) and
-`sampler` (its practical form), then `photos`, `diagnosis`, `restoring` and `auto` (a photo in, a
-better one out), `tasks`, `cli`. `gdp_lite.book` holds what the chapters alone need. The names below
-are the public ones; they are imported when they are first used, since torch takes seconds.
+`sampler` (its practical form), then `photos`, `diagnosis`, `restoring` and `one_photo` (a photo in,
+a better one out), `tasks`, `cli`. `gdp_lite.book` holds what the chapters alone need. The names
+below are the public ones; they are imported when they are first used, since torch takes seconds.
 """
 
 import tomllib
@@ -25,7 +25,7 @@ _HOME = {
     "algorithm_1": "algorithm",
     "diagnose": "diagnosis",
     "Diagnosis": "diagnosis",
-    "restore_photo": "auto",
+    "restore_photo": "one_photo",
     "Report": "report",
     "restore": "sampler",
     "Restoration": "step",

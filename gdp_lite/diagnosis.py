@@ -45,9 +45,9 @@ from gdp_lite.findings import (
     small,
 )
 from gdp_lite.image import check_one_photo
-from gdp_lite.kinds import jpeg, resolution
-from gdp_lite.kinds.covered import of_mask, of_overlay
-from gdp_lite.kinds.grey import of_strokes
+from gdp_lite.repairs import jpeg, resolution
+from gdp_lite.repairs.covered import of_mask, of_overlay
+from gdp_lite.repairs.grey import of_strokes
 
 __all__ = ["KINDS", "SEEN", "Diagnosis", "Finding", "diagnose", "told"]
 

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.degradations.softness import COARSE, FLOOR
 from gdp_lite.estimators import Estimate, Light, NoiseSpectrum, Softness, cast_posterior
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import srgb_to_linear
+from gdp_lite.kept_colour import NEARLY, is_grey
 
-# In capture order. Grey and those after the noise have modules of their own in `gdp_lite.kinds`; a
-# photo's colours are lost where a person's strokes tell some, parts missing where a mask says so.
+# In capture order. Grey and those after the noise have modules of their own in `gdp_lite.repairs`:
+# a photo's colours are lost where a person's strokes tell some, parts missing where a mask says so.
 KINDS = (
     *("light", "colour", "grey", "softness", "noise"),
     *("resolution", "missing", "overlay", "jpeg"),

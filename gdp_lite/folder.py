@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from gdp_lite import records
-from gdp_lite.auto import restore_photo
 from gdp_lite.files.encoding import ENDINGS
+from gdp_lite.one_photo import restore_photo
 from gdp_lite.photos import PhotoError
 from gdp_lite.report import checksum_of, versions
 

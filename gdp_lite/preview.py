@@ -13,15 +13,15 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional
 
-from gdp_lite.auto import MAX_PIXELS, found_in, loaded
-from gdp_lite.colour import keep_colour
 from gdp_lite.diagnosis import KINDS, Diagnosis, known_kinds
 from gdp_lite.image import to_uint8
-from gdp_lite.kinds.cells import unmarked_part
-from gdp_lite.kinds.covered import uncovered
-from gdp_lite.kinds.grey import coloured
+from gdp_lite.kept_colour import keep_colour
+from gdp_lite.one_photo import MAX_PIXELS, found_in, loaded
 from gdp_lite.photos import check_output, read_photo, save_bytes
 from gdp_lite.prior import Denoiser
+from gdp_lite.repairs.cells import unmarked_part
+from gdp_lite.repairs.covered import uncovered
+from gdp_lite.repairs.grey import coloured
 from gdp_lite.restoring import OVERLAP, TILE, cleaned, hints_of, needs_prior, passes, relit
 from gdp_lite.tasks import pick_device
 from gdp_lite.tiling import fitted_tiles

@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from gdp_lite.diffusion import check_time, predict_x0
 from gdp_lite.image import to_display, to_model
-from gdp_lite.priors.known import BUNDLED
-from gdp_lite.priors.openai import NOTE
-from gdp_lite.priors.parts import attention_of, parts_of, schedule_from_config
-from gdp_lite.priors.places import located
+from gdp_lite.prior_files.known import BUNDLED
+from gdp_lite.prior_files.openai import NOTE
+from gdp_lite.prior_files.parts import attention_of, parts_of, schedule_from_config
+from gdp_lite.prior_files.places import located
 from gdp_lite.schedule import NoiseSchedule, linear_schedule
 
 __all__ = [
@@ -196,7 +196,7 @@ def load_prior(
 
 
 def _note(source: str) -> dict[str, Any]:
-    """What a converted prior needs beside diffusers' options, see `gdp_lite.priors.openai`."""
+    """What a converted prior needs beside diffusers' options, see `gdp_lite.prior_files.openai`."""
     usual: dict[str, Any] = {"heads": None, "time_scale": 1.0, "side": None}
     place = Path(source) / NOTE
     return usual | json.loads(place.read_bytes()) if place.is_file() else usual

@@ -11,7 +11,7 @@ from typing import Any
 
 import gdp_lite
 from gdp_lite.diagnosis import Diagnosis
-from gdp_lite.priors.known import BUNDLED, place_of
+from gdp_lite.prior_files.known import BUNDLED, place_of
 
 WEIGHTS = (".safetensors", ".bin", ".json")  # what `load_prior` reads of a folder
 SETTINGS = (

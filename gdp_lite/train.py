@@ -31,7 +31,7 @@ from gdp_lite.diffusion import add_noise
 from gdp_lite.image import to_model
 from gdp_lite.precision import precision_of
 from gdp_lite.prior import load_prior
-from gdp_lite.priors.saving import save_pipeline
+from gdp_lite.prior_files.saving import save_pipeline
 from gdp_lite.processes import Processes
 from gdp_lite.schedule import NoiseSchedule, linear_schedule
 

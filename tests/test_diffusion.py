@@ -18,7 +18,7 @@ from gdp_lite.diffusion import (
     predict_x0,
 )
 from gdp_lite.image import to_display, to_model
-from gdp_lite.priors.parts import schedule_from_config
+from gdp_lite.prior_files.parts import schedule_from_config
 from gdp_lite.schedule import NoiseSchedule, cosine_schedule, linear_schedule
 
 repair_torchvision()

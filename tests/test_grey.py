@@ -12,18 +12,18 @@ from PIL import Image
 from skimage import data
 from torch.nn import functional
 
-from gdp_lite import auto, read_photo, restore_photo
-from gdp_lite.auto import repeat
+from gdp_lite import one_photo, read_photo, restore_photo
 from gdp_lite.cli import main
-from gdp_lite.colour import is_grey
 from gdp_lite.degradations import Strokes
 from gdp_lite.degradations.solvers import prox_of_linear
 from gdp_lite.degradations.strokes import grey, spread
 from gdp_lite.diagnosis import diagnose, told
 from gdp_lite.image import LUMA, from_uint8, to_uint8
-from gdp_lite.kinds.grey import coloured, joined, of_strokes, room
+from gdp_lite.kept_colour import is_grey
+from gdp_lite.one_photo import repeat
 from gdp_lite.photos import PhotoError, read_strokes
 from gdp_lite.preview import preview_photo
+from gdp_lite.repairs.grey import coloured, joined, of_strokes, room
 
 WIDTH, HEIGHT = 96, 72
 BOXES = [(10, 8, 26, 12), (60, 10, 80, 14), (20, 50, 40, 54), (64, 52, 84, 57)]
@@ -65,13 +65,13 @@ def where(boxes=BOXES, shrink=0):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(auto, "load_prior", lambda *arguments: smooth)
-    auto._load.cache_clear()
+    monkeypatch.setattr(one_photo, "load_prior", lambda *arguments: smooth)
+    one_photo._load.cache_clear()
     scene().convert("L").save("old.jpg", quality=95)
     grey_photo = Image.open("old.jpg")
     painted(grey_photo, scene()).save("painted.png")
     yield tmp_path
-    auto._load.cache_clear()
+    one_photo._load.cache_clear()
 
 
 # The file with the strokes

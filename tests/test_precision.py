@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from skimage import data
 
-from gdp_lite import auto, diagnose, precision
-from gdp_lite.auto import loaded, repeat, restore_photo
+from gdp_lite import diagnose, one_photo, precision
 from gdp_lite.cli import main
 from gdp_lite.diagnosis import told
 from gdp_lite.image import from_uint8
+from gdp_lite.one_photo import loaded, repeat, restore_photo
 from gdp_lite.precision import AGREEMENT, LEVEL, in_precision, precision_in, quickest
 from gdp_lite.prior import Prior, load_prior
 from gdp_lite.report import read_report
@@ -35,9 +35,9 @@ def half(prior):
 
 @pytest.fixture(autouse=True)
 def fresh():
-    auto._load.cache_clear()
+    one_photo._load.cache_clear()
     yield
-    auto._load.cache_clear()
+    one_photo._load.cache_clear()
 
 
 def agreement(one, other):

@@ -13,7 +13,7 @@ from gdp_lite.degradations import GaussianBlur
 from gdp_lite.diffusion import add_noise, ancestral_step, predict_x0
 from gdp_lite.image import to_display, to_model
 from gdp_lite.prior import BUNDLED, Prior, load_prior
-from gdp_lite.priors.saving import save_pipeline
+from gdp_lite.prior_files.saving import save_pipeline
 from gdp_lite.sampler import restore
 from gdp_lite.schedule import cosine_schedule, linear_schedule
 from gdp_lite.train import build_unet

@@ -9,16 +9,16 @@ import torch
 from PIL import Image, ImageDraw
 from skimage import data
 
-from gdp_lite import auto, diagnose
-from gdp_lite.auto import restore_photo
+from gdp_lite import diagnose, one_photo
 from gdp_lite.book.metrics import psnr
 from gdp_lite.degradations import BlockAverage, BlockAverageSameSize
 from gdp_lite.estimators.blocks import INSIDE, NONE, RATIO, estimate_blocks, likeliest, within
 from gdp_lite.image import from_uint8, to_uint8
-from gdp_lite.kinds.cells import Cells, unmarked, unmarked_part, whole_cells
-from gdp_lite.kinds.resolution import DRAWN, FLAT, degradation_of, mark_of, of_blocks
+from gdp_lite.one_photo import restore_photo
 from gdp_lite.preview import preview_photo
 from gdp_lite.prior import load_prior
+from gdp_lite.repairs.cells import Cells, unmarked, unmarked_part, whole_cells
+from gdp_lite.repairs.resolution import DRAWN, FLAT, degradation_of, mark_of, of_blocks
 from gdp_lite.restoring import calls, passes, restore_image
 
 
@@ -222,13 +222,13 @@ def test_noise_of_the_blocks_grows_with_what_a_jpeg_left_in_them():
 
 
 def test_the_command_undoes_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(auto, "load_prior", lambda *arguments: still)
-    auto._load.cache_clear()
+    monkeypatch.setattr(one_photo, "load_prior", lambda *arguments: still)
+    one_photo._load.cache_clear()
     y = BlockAverageSameSize(4).A(photo())
     Image.fromarray(to_uint8(y)).save(tmp_path / "a.png")
     said = []
     report = restore_photo(tmp_path / "a.png", say=said.append)
-    auto._load.cache_clear()
+    one_photo._load.cache_clear()
     assert report.done == ["resolution"]
     assert "undoing: resolution" in said
     assert report.findings["resolution"]["phi"]["side"] == 4

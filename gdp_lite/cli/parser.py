@@ -296,7 +296,7 @@ def _add_pairs(commands: Any) -> None:
     evaluate.set_defaults(run=_run("run_evaluate", "pairs"))
 
 
-def _run(name: str, module: str = "auto") -> Callable[[argparse.Namespace], int]:
+def _run(name: str, module: str = "restore") -> Callable[[argparse.Namespace], int]:
     """A function of a module of `gdp_lite.cli`, imported when it is called."""
 
     def run(args: argparse.Namespace) -> int:

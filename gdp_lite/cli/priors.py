@@ -11,9 +11,9 @@ def run_priors(args: argparse.Namespace) -> int:
     """List the priors, or fetch or convert one and say where it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gdp_lite.priors.fetch import fetch, recipe_from
-        from gdp_lite.priors.listing import listed
-        from gdp_lite.priors.openai import convert
+        from gdp_lite.prior_files.fetch import fetch, recipe_from
+        from gdp_lite.prior_files.listing import listed
+        from gdp_lite.prior_files.openai import convert
 
         if args.fetch is not None and args.convert is not None:
             raise ValueError("--fetch or --convert: one of them")

@@ -28,7 +28,9 @@ FAULTS = ("too dark", "too bright", "low contrast", "uneven light")
 # --alone prints both.
 ALONE = ("too bright",)
 SIDE, LEAST = 96, 16  # of the small photo: its longer side, its shorter one at least
-RANGE = 3.0  # features further out than that, in standard deviations, tell no more
+# Features further out than that, in standard deviations, tell no more. With 2, or no limit at all,
+# the scene is expected as well, to half a percent of the error (benchmarks/light.py --range).
+RANGE = 3.0
 
 
 class Expected(NamedTuple):

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.noise import estimate_flat_noise
 from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics, of_colours
 from gdp_lite.image import check_one_photo
+from gdp_lite.kept_colour import NEARLY, is_grey
 
 WINDOW, ACROSS = 256, 4  # pixels; windows along each axis at most
 # The quantile of the windows' levels that is noise alone, and by how much the noise of others may

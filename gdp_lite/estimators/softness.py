@@ -29,7 +29,10 @@ SPREAD = 0.2
 HANDOVER = 1.2  # pixels of a level: wider edges are measured at the next, within `find_edges`' 2
 SECTORS, SECTOR_LEAST = 8, 8  # directions of edges, and edges in each
 # How far a movement stands out: its swing from the mean, from the scatter, in square pixels (a
-# length of 3). What is less is as often the scene's: fur, and what lies at one distance.
+# length of 3). What is less is as often the scene's: fur, and what lies at one distance. By
+# benchmarks/estimator_constants.py one photo of 121 is taken for moved as it is, with half of SURE
+# four, for more of the long movements; with half of SWING lengths of 3 are told, and no more in
+# vain; ROUND could as well be 0.
 ROUND, SURE, SWING = 0.5, 2.5, 0.4
 # Probability of being seen, a logistic function of the width, and the share of photos that are
 # misjudged at any width, soft scenes above all: benchmarks/softness.py --fit.

@@ -7,12 +7,12 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from gdp_lite.colour import NEARLY
 from gdp_lite.files import pixels
 from gdp_lite.files.decoding import Decoded
 from gdp_lite.files.layers import PAINTED, opaque, read_layer, read_painted
 from gdp_lite.files.photo import Photo, PhotoError
 from gdp_lite.files.reading import name_of
+from gdp_lite.kept_colour import NEARLY
 
 SAME = 6  # of 255: so much a programme that applies a colour profile may move what is not painted
 # The same where the copy was stored with loss: in colour, and in brightness, which moves more at

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gdp_lite.auto import loaded, undone
 from gdp_lite.diagnosis import diagnose
 from gdp_lite.image import to_uint8
+from gdp_lite.one_photo import loaded, undone
 from gdp_lite.pairs.kinds import Kind, kind_of
 from gdp_lite.pairs.prepare import COLUMNS, MANIFEST, png_of, settings_of
 from gdp_lite.pairs.rows import Rows, begin

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.image import from_uint8, to_model, to_uint8
-from gdp_lite.priors.places import answers
+from gdp_lite.prior_files.places import answers
 
 NAMES = ("psnr", "ssim", "haarpsi", "lpips")
 HEADS = {"psnr": "PSNR, dB", "ssim": "SSIM", "haarpsi": "HaarPSI", "lpips": "LPIPS (VGG)"}

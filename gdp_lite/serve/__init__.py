@@ -11,7 +11,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-from gdp_lite.auto import loaded
+from gdp_lite.one_photo import loaded
 from gdp_lite.prior import Denoiser
 from gdp_lite.serve.handler import Server
 from gdp_lite.serve.session import PATIENCE

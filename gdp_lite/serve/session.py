@@ -11,13 +11,13 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from gdp_lite.auto import MAX_PIXELS, answered, default_output, undone
-from gdp_lite.colour import NEARLY, is_grey
 from gdp_lite.diagnosis import SEEN, Diagnosis, diagnose, known_kinds, told
 from gdp_lite.files.encoding import check_size, kind_for
 from gdp_lite.files.pixels import space_of
 from gdp_lite.findings import small
 from gdp_lite.image import to_uint8
+from gdp_lite.kept_colour import NEARLY, is_grey
+from gdp_lite.one_photo import MAX_PIXELS, answered, default_output, undone
 from gdp_lite.photos import PhotoError, read_painted_mask, read_painted_strokes, read_photo
 from gdp_lite.policy import POLICY
 from gdp_lite.preview import NAMES, SIDE, in_words, looked_at

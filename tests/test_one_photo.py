@@ -16,10 +16,10 @@ from skimage import data
 from torch.nn import functional
 
 import gdp_lite
-from gdp_lite import auto, records, restore_photo
-from gdp_lite.auto import default_output, repeat
+from gdp_lite import one_photo, records, restore_photo
 from gdp_lite.cli import main
 from gdp_lite.folder import is_whole, restore_folder, table
+from gdp_lite.one_photo import default_output, repeat
 from gdp_lite.photos import PhotoError
 from gdp_lite.preview import in_words, parts_of, preview_photo
 from gdp_lite.report import Report, checksum_of_prior, read_report
@@ -54,11 +54,11 @@ def pixels(path):
 def folder(tmp_path, monkeypatch):
     """A working folder with a good photo, and a prior that costs nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(auto, "load_prior", lambda *arguments: smooth)
-    auto._load.cache_clear()
+    monkeypatch.setattr(one_photo, "load_prior", lambda *arguments: smooth)
+    one_photo._load.cache_clear()
     picture().save("photo.jpg", exif=exif(6), quality=95)
     yield tmp_path
-    auto._load.cache_clear()
+    one_photo._load.cache_clear()
 
 
 def contents(folder):
@@ -69,7 +69,7 @@ def contents(folder):
 
 
 def test_a_photo_in_which_nothing_is_wrong_is_copied_bit_for_bit(folder, monkeypatch):
-    monkeypatch.setattr(auto, "load_prior", lambda *arguments: pytest.fail("loaded in vain"))
+    monkeypatch.setattr(one_photo, "load_prior", lambda *arguments: pytest.fail("loaded in vain"))
     said = []
     report = restore_photo("photo.jpg", say=said.append)
     assert Path("photo.restored.jpg").read_bytes() == Path("photo.jpg").read_bytes()
@@ -158,7 +158,7 @@ def test_same_seed_same_bytes(folder):
 
 def test_colours_stay_and_grey_stays_grey(folder, monkeypatch):
     tint = torch.tensor([0.04, -0.03, 0.0]).view(1, 3, 1, 1)
-    monkeypatch.setattr(auto, "load_prior", lambda *a: lambda x, s: smooth(x, s) + tint)
+    monkeypatch.setattr(one_photo, "load_prior", lambda *a: lambda x, s: smooth(x, s) + tint)
     restore_photo("photo.jpg", "out.png", noise=10)
     gap = pixels("out.png").mean((0, 1)) - pixels("photo.jpg").mean((0, 1))
     assert np.abs(gap).max() < 0.5
@@ -219,13 +219,13 @@ def test_an_existing_file_is_replaced_only_when_told(folder):
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(folder, monkeypatch):
-    work = auto.restore_image
+    work = one_photo.restore_image
 
     def slow(*arguments):
         Path("out.jpg").write_text("somebody's")
         return work(*arguments)
 
-    monkeypatch.setattr(auto, "restore_image", slow)
+    monkeypatch.setattr(one_photo, "restore_image", slow)
     with pytest.raises(PhotoError, match="exists already"):
         restore_photo("photo.jpg", "out.jpg", noise=8)
     assert Path("out.jpg").read_text() == "somebody's"
@@ -245,7 +245,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(folder, monkeypatch):
     ],
 )
 def test_mistakes_are_one_line_before_the_work(folder, monkeypatch, options, message):
-    monkeypatch.setattr(auto, "diagnose", lambda *a: pytest.fail("worked in vain"))
+    monkeypatch.setattr(one_photo, "diagnose", lambda *a: pytest.fail("worked in vain"))
     with pytest.raises(ValueError, match=message) as error:
         restore_photo("photo.jpg", **options)
     assert "\n" not in str(error.value)
@@ -257,7 +257,7 @@ def test_memory_that_is_used_up_is_one_line(folder, capsys, monkeypatch, error):
     def fail(x, sigma):
         raise error
 
-    monkeypatch.setattr(auto, "load_prior", lambda *a: fail)
+    monkeypatch.setattr(one_photo, "load_prior", lambda *a: fail)
     assert main(["restore", "photo.jpg", "--noise", "8", "-q"]) == 2
     line = capsys.readouterr().err
     assert line.startswith("gdp_lite: photo.jpg could not be restored: ")
@@ -269,7 +269,7 @@ def test_ctrl_c_leaves_no_file(folder, capsys, monkeypatch):
     def stop(x, sigma):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(auto, "load_prior", lambda *a: stop)
+    monkeypatch.setattr(one_photo, "load_prior", lambda *a: stop)
     before = contents(folder)
     assert main(["restore", "photo.jpg", "--noise", "8"]) == 130
     assert capsys.readouterr().err.endswith("gdp_lite: stopped\n")
@@ -553,7 +553,7 @@ def test_the_options_reach_restore_photo(folder, monkeypatch):
         seen.update(options, path=path, output=output)
         return Report(path, "out", "", {}, [], 0.0, [], {}, {}, 0.0)
 
-    monkeypatch.setattr(auto, "restore_photo", fake)
+    monkeypatch.setattr(one_photo, "restore_photo", fake)
     line = "restore photo.jpg --only light,noise --skip colour --noise 3 --blur 0.8 --exposure=-1"
     line += " --strength 2 --seed 5 --device cpu --precision bf16 --prior x"
     line += " --overwrite --strip -q --report r.json"

@@ -7,17 +7,16 @@ from gdp_lite.degradations import BlockAverageSameSize
 from gdp_lite.estimators import Estimate
 from gdp_lite.estimators.blocks import Blocks
 from gdp_lite.findings import Finding
-from gdp_lite.kinds.cells import Cells, Mark
 from gdp_lite.policy import POLICY
+from gdp_lite.repairs.cells import Cells, Mark
 from gdp_lite.tasks import ROUNDING_NOISE
 
 TOLD_BY_BLOCKS = ("softness", "noise", "overlay", "jpeg")
 # Of neighbouring blocks with one colour: Kodak's photos have up to a half (benchmarks/blocky.py).
 FLAT = 0.75
 DRAWN = 0.15  # of the parts, see `estimators.drawn.FEW`: what is drawn would lose its edges
-# Noise of what blocks tell, in the detail that a JPEG has left within them. With 0.5 to 2 photos of
-# the development scenes gain the same to 0.1 dB, with 4 less by 0.1 to 0.3, with 8 by 0.5 to 1.1
-# (benchmarks/blocky.py --constants).
+# Noise of what blocks tell, in the detail that a JPEG has left within them. With 1 photos gain 0.01
+# to 0.08 dB more, with 4 they gain 0.05 to 0.5 less (benchmarks/package_constants.py).
 PER_INSIDE = 2.0
 
 

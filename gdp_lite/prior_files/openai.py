@@ -21,9 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gdp_lite._torchvision import repair_torchvision
-from gdp_lite.priors.known import KNOWN, cache
-from gdp_lite.priors.layout import ADM, IMPROVED, RECIPES, Recipe, layout_of
-from gdp_lite.priors.renaming import heads_differ, renamed, unet_config
+from gdp_lite.prior_files.known import KNOWN, cache
+from gdp_lite.prior_files.layout import ADM, IMPROVED, RECIPES, Recipe, layout_of
+from gdp_lite.prior_files.renaming import heads_differ, renamed, unet_config
 
 NOTE = "gdp_lite.json"
 ENDINGS = (".pt", ".pth", ".safetensors")
@@ -42,7 +42,8 @@ def convert(
     ----------
     checkpoint : ``256x256_diffusion_uncond.pt``, ``imagenet64_uncond_100M_1500K.pt`` or another
         unconditional one; weights alone are read, no code in the file is run.
-    folder : where to; one in `gdp_lite.priors.known.cache` by default, used again if it is there.
+    folder : where to; one in `gdp_lite.prior_files.known.cache` by default, used again if it is
+        there.
     recipe : what the file does not say. By default that of the published file of this name; for
         another name `ADM`'s or `IMPROVED`'s, as its layout tells, with a warning.
     say : called with a line about what is done.

@@ -14,8 +14,8 @@ from gdp_lite.estimators import Estimate
 from gdp_lite.estimators.coding import BLOCK, Coding, estimate_coding, quality_of
 from gdp_lite.estimators.jpeg_tables import SAMPLING
 from gdp_lite.findings import SEEN, Finding
-from gdp_lite.kinds.cells import Cells, Mark
 from gdp_lite.policy import POLICY
+from gdp_lite.repairs.cells import Cells, Mark
 
 LOWEST = 3  # along each axis: frequencies whose luma steps say how coarse a JPEG is
 # From that mean step on (quality 40 of libjpeg's tables) blocks and ringing are seen at 100%: by

@@ -12,11 +12,11 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from gdp_lite.colour import is_grey
 from gdp_lite.degradations import Degradation, Inpainting, Occlusion
 from gdp_lite.estimators import Estimate, find_stamp
 from gdp_lite.findings import Finding
 from gdp_lite.image import LUMA
+from gdp_lite.kept_colour import is_grey
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore
 from gdp_lite.tiling import change_in_tiles

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gdp_lite.priors.layout import GROUPS, Layout, Recipe
+from gdp_lite.prior_files.layout import GROUPS, Layout, Recipe
 
 _RESIDUAL = {
     **{"in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj"},

@@ -24,8 +24,8 @@ def run_diagnose(args: argparse.Namespace) -> int:
     """Print what is wrong with a photo; nothing is written but the mask that is asked for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' remarks are not for the user of a command
-        from gdp_lite.auto import MAX_PIXELS
         from gdp_lite.diagnosis import SEEN, diagnose
+        from gdp_lite.one_photo import MAX_PIXELS
         from gdp_lite.photos import read_photo
         from gdp_lite.report import findings_of
 
@@ -118,7 +118,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _photo(args: argparse.Namespace) -> int:
-    from gdp_lite.auto import repeat, restore_photo
+    from gdp_lite.one_photo import repeat, restore_photo
 
     talk: dict[str, Any] = {"overwrite": args.overwrite}
     if not args.quiet:

@@ -7,9 +7,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from gdp_lite.priors.known import KNOWN, Known, cache, place_of
-from gdp_lite.priors.layout import Recipe
-from gdp_lite.priors.openai import convert
+from gdp_lite.prior_files.known import KNOWN, Known, cache, place_of
+from gdp_lite.prior_files.layout import Recipe
+from gdp_lite.prior_files.openai import convert
 
 CHUNK = 1 << 22  # bytes
 
@@ -44,7 +44,7 @@ def fetch(
     if target is None and (there := place_of(name)) is not None:
         return there
     from gdp_lite.prior import load_prior
-    from gdp_lite.priors.saving import save_folder
+    from gdp_lite.prior_files.saving import save_folder
 
     say(f"fetching {name}")
     prior = load_prior(name)

@@ -18,12 +18,12 @@ from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.cli import main
 from gdp_lite.degradations import GaussianNoise
 from gdp_lite.prior import Prior, load_prior
-from gdp_lite.priors import known, listing, places
-from gdp_lite.priors.layout import ADM, IMPROVED, Recipe, layout_of
-from gdp_lite.priors.listing import listed
-from gdp_lite.priors.openai import convert
-from gdp_lite.priors.parts import schedule_from_config
-from gdp_lite.priors.saving import save_folder
+from gdp_lite.prior_files import known, listing, places
+from gdp_lite.prior_files.layout import ADM, IMPROVED, Recipe, layout_of
+from gdp_lite.prior_files.listing import listed
+from gdp_lite.prior_files.openai import convert
+from gdp_lite.prior_files.parts import schedule_from_config
+from gdp_lite.prior_files.saving import save_folder
 from gdp_lite.sampler import restore
 from gdp_lite.schedule import linear_schedule
 from gdp_lite.tiling import TiledPrior, fitted, how_seen
@@ -352,7 +352,7 @@ def test_a_prior_in_the_hubs_cache_needs_no_network(tmp_path):
     refs.mkdir()
     (refs / "main").write_text(40 * "a")
     code = (
-        "from gdp_lite.prior import load_prior; from gdp_lite.priors.known import place_of\n"
+        "from gdp_lite.prior import load_prior; from gdp_lite.prior_files.known import place_of\n"
         "name = 'google/ddpm-celebahq-256'\n"
         "print(load_prior(name).native_size, place_of(name).name)"
     )

@@ -5,7 +5,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from gdp_lite.colour import CELL, is_grey, keep_colour
+from gdp_lite.kept_colour import CELL, is_grey, keep_colour
 
 
 def photo(size=256):

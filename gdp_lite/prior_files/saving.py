@@ -8,8 +8,8 @@ import torch
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.prior import Prior
-from gdp_lite.priors.openai import NOTE, write_index
-from gdp_lite.priors.parts import attention_of, schedule_from_config
+from gdp_lite.prior_files.openai import NOTE, write_index
+from gdp_lite.prior_files.parts import attention_of, schedule_from_config
 from gdp_lite.schedule import NoiseSchedule
 
 

@@ -6,8 +6,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from gdp_lite.priors.known import BUNDLED, HUB_ID, KNOWN, place_of
-from gdp_lite.priors.openai import ENDINGS, convert
+from gdp_lite.prior_files.known import BUNDLED, HUB_ID, KNOWN, place_of
+from gdp_lite.prior_files.openai import ENDINGS, convert
 
 PATIENCE = 5.0  # seconds for the hub to answer; diffusers alone would try for a minute
 
@@ -20,7 +20,7 @@ def located(
     Parameters
     ----------
     name : None or "bundled", a folder, a checkpoint of OpenAI's (converted once), a name of
-        `gdp_lite.priors.known.KNOWN` or a hub id.
+        `gdp_lite.prior_files.known.KNOWN` or a hub id.
     say : called with a line about a conversion.
 
     Raises ValueError, in one line, where it is not here and cannot be had.

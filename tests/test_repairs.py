@@ -11,18 +11,18 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 from torch.nn import functional
 
-from gdp_lite import auto, read_photo, restore_photo
-from gdp_lite.auto import repeat
+from gdp_lite import one_photo, read_photo, restore_photo
 from gdp_lite.cli import main
 from gdp_lite.degradations import JPEG
 from gdp_lite.diagnosis import diagnose, told
 from gdp_lite.estimators.coding import Coding, estimate_coding, quality_of, tables_of_quality
 from gdp_lite.files import pixels
 from gdp_lite.image import from_uint8
-from gdp_lite.kinds.cells import unmarked
-from gdp_lite.kinds.covered import of_overlay, uncovered
-from gdp_lite.kinds.jpeg import degradation_of, mark_of, of_coding
+from gdp_lite.one_photo import repeat
 from gdp_lite.preview import preview_photo
+from gdp_lite.repairs.cells import unmarked
+from gdp_lite.repairs.covered import of_overlay, uncovered
+from gdp_lite.repairs.jpeg import degradation_of, mark_of, of_coding
 from gdp_lite.restoring import needs_prior, restore_image
 
 INK = (255, 140, 20)
@@ -63,10 +63,10 @@ def psnr(x, y):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(auto, "load_prior", lambda *arguments: smooth)
-    auto._load.cache_clear()
+    monkeypatch.setattr(one_photo, "load_prior", lambda *arguments: smooth)
+    one_photo._load.cache_clear()
     yield tmp_path
-    auto._load.cache_clear()
+    one_photo._load.cache_clear()
 
 
 # JPEG

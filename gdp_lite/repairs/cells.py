@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from gdp_lite.colour import keep_colour
 from gdp_lite.degradations import Degradation
+from gdp_lite.kept_colour import keep_colour
 from gdp_lite.policy import Policy
 from gdp_lite.prior import Denoiser
 from gdp_lite.sampler import restore

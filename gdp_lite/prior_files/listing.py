@@ -4,8 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from gdp_lite.priors.known import KNOWN, Known, cache, place_of
-from gdp_lite.priors.openai import NOTE
+from gdp_lite.prior_files.known import KNOWN, Known, cache, place_of
+from gdp_lite.prior_files.openai import NOTE
 
 _UNKNOWN = "unknown until it is fetched"
 
