@@ -30,6 +30,9 @@ _TO_YCC = torch.tensor(  # JFIF 1.02: ITU-R BT.601, full range
 # Of a quantisation step, instead of 1/2 (Park and Lee 1999): worth 0.6 dB at quality 15
 # (benchmarks/package_constants.py).
 HALF = 0.3
+# Added before `floor`: more than float32 errs by in a transform, and half of a thousandth, which is
+# what luma comes in.
+UP = 0.5 + 5e-4
 _k = torch.arange(8, dtype=torch.float64)
 _DCT = torch.cos(math.pi / 8 * _k[:, None] * (_k + 0.5)) / 2
 _DCT[0] /= math.sqrt(2)
@@ -208,17 +211,24 @@ class JPEG(Degradation):
         return self._round(plane)
 
     def _round(self, value: Tensor) -> Tensor:
-        """To 8 bits, where rounding is real: half a level, not worth a smooth model."""
+        """To 8 bits, where rounding is real: half a level, not worth a smooth model.
+
+        Halves go up, as libjpeg's do. A block whose mean alone is kept has many, and the last bit
+        of a sum, which differs between processors, must not decide.
+        """
         if self.rounding == "straight-through":
-            return value + (value.round() - value).detach()
+            return value + ((value + UP).floor() - value).detach()
         return value
 
     def _quantise(self, value: Tensor, table: Tensor) -> Tensor:
         if self.rounding == "smooth":
             value = value / table
             return table * (value - torch.sin(2 * math.pi * value) / (2 * math.pi))
+        if self.rounding == "none":
+            return value
         # libjpeg's transform keeps eighths, so halves are frequent; they go away from 0.
-        return table * self._round(self._round(8 * value) / 8 / table * (1 + 1e-6))
+        steps = (8 * value).round() / 8 / table * (1 + 1e-6)
+        return value + (table * steps.round() - value).detach()
 
 
 def _split(plane: Tensor) -> Tensor:
