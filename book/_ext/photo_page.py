@@ -147,7 +147,8 @@ class RealPair(RealPhoto):
 
     def run(self):
         self.name_, part = self.arguments
-        return self.figure(part, ["photo", "restored"], self.options["alt"])
+        figure = self.figure(part, ["photo", "restored"], self.options["alt"])
+        return [raw('<div class="gdp-crops">'), *figure, raw("</div>")]
 
 
 class RealPhotos(SphinxDirective):
