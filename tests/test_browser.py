@@ -50,6 +50,12 @@ NEXT_SEEN = """() => {
     }).observe(document.body, { subtree: true, childList: true, attributes: true });
 }"""
 
+# Top and bottom of a part of a figure, on the screen.
+SPAN = """(figure, what) => {
+    const box = figure.querySelector(what).getBoundingClientRect();
+    return [box.top, box.bottom];
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -200,18 +206,21 @@ def test_figures_are_numbered(page):
 
 
 def test_plots_are_legible_on_a_phone(page):
-    """Their letters, of 13 pixels and more, are shown at three quarters of that at least."""
+    """Their letters, of 13 pixels and more, are shown at three quarters of that at least. Plots
+    that stand beside each other have their words below them, as text."""
     page.set_viewport_size({"width": 390, "height": 844})
     scales = page.eval_on_selector_all(
-        ".cell_output figure > img[src$='.png'], figure.drawing .gdp-cell img",
+        ".cell_output figure > img[src$='.png'], figure.drawing .gdp-cell:only-child img",
         "all => all.filter(i => i.checkVisibility()).map(i => [i.src.slice(-20), "
         "i.getBoundingClientRect().width / i.getAttribute('width')])",
     )
     assert [(name, scale) for name, scale in scales if scale < 0.725] == []
     small = """all => all.filter(i => i.checkVisibility()).map(i => [i.alt.slice(0, 40),
       i.getBoundingClientRect().width / i.getAttribute('width')])"""
-    moving = page.eval_on_selector_all("figure.drawing .gdp-cell img", small)
+    moving = page.eval_on_selector_all("figure.drawing .gdp-cell:only-child img", small)
     assert [(name, scale) for name, scale in moving if scale < 0.915] == [], "letters of 11 pixels"
+    several = "figure.drawing .gdp-row:visible .gdp-cell:not(:only-child) > div"
+    assert all(words.strip() for words in page.locator(several).all_inner_texts())
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -248,7 +257,8 @@ def test_plots_are_dark_in_the_dark(page):
 
 
 def test_rows_of_photos_are_legible_on_a_phone(page):
-    """Titles are text of 10 pixels and more; two pictures beside each other fill the screen."""
+    """Titles are text of 10 pixels and more; pictures beside each other fill the screen: two, or
+    all of a row where the columns say something, too."""
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(100)
     letters = page.eval_on_selector_all(
@@ -263,9 +273,38 @@ def test_rows_of_photos_are_legible_on_a_phone(page):
         widths = row.eval_on_selector_all(
             ".gdp-panel > div", "all => all.map(e => e.getBoundingClientRect().width)"
         )
-        assert len(set(lefts)) <= 2 or min(widths) < 0.9 * max(widths), "narrow ones are centred"
-        assert max(widths) > 150
+        few = int(row.evaluate("e => e.style.getPropertyValue('--few')"))
+        assert len(set(lefts)) <= few or min(widths) < 0.9 * max(widths), "narrow ones are centred"
+        assert max(widths) > (150 if few == 2 else 60)
     page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_what_moves_a_figure_hides_none_of_it_on_a_phone(page):
+    """It stands above the pictures, and stays in view while they are."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    for figure in page.locator("figure.gdp-live:visible:has(.gdp-row)").element_handles():
+        figure.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+        bar = figure.evaluate(SPAN, ".gdp-bar, form")
+        rows = figure.evaluate(SPAN, ".gdp-row:not([hidden])")
+        assert bar[1] <= rows[0] + 1, "it lies over the top of the pictures"
+        figure.evaluate(
+            "f => scrollBy({top: f.querySelector('.gdp-row:not([hidden])').getBoundingClientRect()"
+            ".bottom - 150, behavior: 'instant'})"
+        )
+        assert figure.evaluate(SPAN, ".gdp-bar, form")[1] > 40, "it is scrolled away"
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_words_in_tables_are_whole_on_a_phone(page):
+    """A name of the code is broken only where it is wider than a line."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    broken = page.eval_on_selector_all(
+        ".bd-article table.table:not(details *) code .pre",
+        "all => all.filter(e => e.getClientRects().length > 1 && !/[ =]/.test(e.textContent) "
+        "&& e.textContent.length < 24).map(e => e.textContent)",
+    )
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert broken == []
 
 
 def test_rows_of_photos_are_dark_in_the_dark(page):

@@ -122,6 +122,10 @@ def test_links_lead_to_what_there_is(kind, page):
     assert all(len(line) <= 48 for line in entry.code.splitlines()), "a phone would scroll"
 
 
+def test_the_wall_comes_before_the_first_entry():
+    assert 0 < PAGE.index("```{gallery-wall}") < PAGE.index("```{gallery} ")
+
+
 def test_the_median_is_shown_and_the_worst_below():
     rows = [
         {"photo": str(number), "way": way, "psnr": psnr}
@@ -148,7 +152,18 @@ def test_a_table_and_its_sentence_are_those_of_the_scores(page):
     assert (round(gap, 6), ahead) == (-1.1, 0)
     assert error == pytest.approx(statistics.stdev([1.0, 1.1, 1.2]) / 3**0.5)
     assert "**the simple tool wins**, by 1.1 ± 0.1 dB, better on 0 of 3" in page["verdict"](rows)
-    assert "The photo itself is bettered (restored, Φ known) on 3 of 3." in page["verdict"](rows)
+    assert "Restored, Φ known: better than the photo itself on 3 of 3." in page["verdict"](rows)
+
+
+def test_no_name_or_shape_of_the_code_stands_below_a_picture(page):
+    """Names of classes have a link of their own; a tensor's shape tells a reader nothing."""
+    for row in ROWS:
+        told = page["in_words"](row["phi"])
+        if row["way"].startswith("simple"):
+            told += page["tool_in_words"](row["tool"])
+        assert not re.search(r"[a-z][A-Z]|_|\dx\d", told.replace("OpenCV", "")), told
+    assert page["in_words"]("found: BlindBlur, kernel 17x17") == "blur, a kernel of 17 × 17"
+    assert page["in_words"]("LinearLight, gain 0.3, offset 1x4x4") == "light, gain 0.3"
 
 
 def test_where_a_simple_tool_wins_the_entry_says_so(page):

@@ -66,12 +66,15 @@ def gradients(number, height=40, width=60):
     return [0.6 * torch.stack([x * (n % 2), y, x * y * n / number])[None] for n in range(number)]
 
 
-@pytest.mark.parametrize("options", [{}, {"columns": 2}, {"columns": 3, "width": 7.3, "font": 15}])
+@pytest.mark.parametrize(
+    "options", [{}, {"columns": 2}, {"few": 5}, {"columns": 3, "width": 7.3, "font": 15}]
+)
 def test_a_box_holds_its_panel_and_nothing_else(options):
     pictures = {f"no. {n}\nof 5" if n else "no. 0": p for n, p in enumerate(gradients(5))}
     shown = Image.open(io.BytesIO(show(pictures, **options).data))
     told = json.loads(shown.info["comment"])
     assert told["columns"] == options.get("columns", 5)
+    assert told["few"] == options.get("few", 2)
     assert [panel["title"] for panel in told["panels"]] == list(pictures)
     for panel, picture in zip(told["panels"], pictures.values(), strict=True):
         x, y, w, h = panel["box"]

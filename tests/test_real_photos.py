@@ -100,9 +100,9 @@ def test_the_page_shows_every_photo_and_says_what_is_seen(name):
 
 def test_the_page_and_the_first_pages_lead_to_each_other():
     assert "file: book/real_photos" in (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    for page in ("README.md", "book/index.md"):
+    for page, picture in (("README.md", "real/strip.jpg"), ("book/index.md", "```{real-pair}")):
         text = (ROOT / page).read_text(encoding="utf-8")
-        assert "real/strip.jpg" in text
+        assert picture in text
         assert "real_photos.md" in text
 
 

@@ -4,6 +4,7 @@
 figure's pictures are links to themselves; book/_static/gallery.js opens them over the page.
 """
 
+import re
 import statistics
 from pathlib import Path
 from typing import ClassVar
@@ -39,7 +40,45 @@ LABELS = {
     "simple, hint": "simple tool, strokes",
     "restored, hint": "restored, strokes",
 }
+# What `describe()` of a class calls itself, in words; its parameters follow.
+WORDS = {
+    "GaussianNoise": "",
+    "GaussianBlur": "Gaussian blur",
+    "BlindGaussianBlur": "Gaussian blur",
+    "Blur": "blur",
+    "BlindBlur": "blur",
+    "BlockAverage": "blocks",
+    "BicubicDownsampling": "bicubic",
+    "Inpainting": "pixels missing",
+    "Occlusion": "overlay",
+    "BlindOcclusion": "overlay",
+    "ChannelMean": "mean of the channels",
+    "ColourCast": "colour cast",
+    "Contrast": "",
+    "Gamma": "gamma",
+    "LinearLight": "light",
+    "ToneMap": "a map of light",
+}
+# Shapes of tensors, and a map's numbers that are nought in all entries.
+UNSAID = re.compile(r", (?:(?:offset|mask|stops) [0-9x]+|(?:white|veil|contrast) 0(?![.\d]))")
+SETTING = re.compile(r", (?:h|rho|to_file|weight|cut|target|power) [\d.]+")  # in the CSV file
 PAIRS = (("simple, known", "known"), ("simple, found", "found"), ("simple, hint", "restored, hint"))
+
+
+def in_words(phi):
+    """What the table has for Phi, without names of the code."""
+    parts = []
+    for part in phi.removeprefix("found: ").split("; then "):
+        name, comma, numbers = UNSAID.sub("", part).partition(", ")
+        words = WORDS.get(name, name)
+        parts.append(words + comma * bool(words) + numbers.replace("kernel ", "a kernel of "))
+    return re.sub(r"(\d)x(\d)", r"\1 × \2", "; then ".join(parts))
+
+
+def tool_in_words(used):
+    """A simple tool's name, without its settings."""
+    words = SETTING.sub("", used).replace("NLM", "non-local means")
+    return words.replace("TV", "total variation")
 
 
 def scores(rows, way, score):
@@ -66,7 +105,7 @@ def table(rows):
     """Markdown: mean and standard deviation over the photos of each way."""
     lines = [f"| {count(rows)} photos | PSNR, dB | HaarPSI |", "|---|---|---|"]
     for way in ways(rows):
-        used = tool(rows, way) if way.startswith("simple") else ""
+        used = tool_in_words(tool(rows, way)) if way.startswith("simple") else ""
         psnr, haar = (scores(rows, way, score) for score in ("psnr", "haarpsi"))
         cells = [
             f"{LABELS[way]} ({used})" if used else LABELS[way],
@@ -86,7 +125,7 @@ def compared(rows, simple, ours, score="psnr"):
 
 
 def verdict(rows):
-    """Who wins, in a sentence for each pair of ways; ± is the standard error of the difference."""
+    """Markdown: who wins, a line for each pair of ways; ± is the standard error of a difference."""
     sentences = []
     for simple, ours in PAIRS:
         if ours not in ways(rows) or simple not in ways(rows):
@@ -104,12 +143,13 @@ def verdict(rows):
             who = f"**the simple tool wins**, by {amount}"
         count = f", better on {ahead} of {len(scores(rows, ours, 'psnr'))} photos"
         turned = other * gap < 0 and abs(gap) >= 2 * error
-        sentences.append(f"{told}: {who}{count}{'; HaarPSI disagrees' if turned else ''}.")
+        sentences.append(f"- {told}: {who}{count}{'; HaarPSI disagrees' if turned else ''}.")
     way = best_way(rows)
     _, _, ahead = compared(rows, "photo", way)
     of = len(scores(rows, way, "psnr"))
-    gained = f"The photo itself is bettered ({LABELS[way]}) on {ahead} of {of}."
-    return " ".join([*sentences, gained])
+    label = LABELS[way][0].upper() + LABELS[way][1:]
+    sentences.append(f"- {label}: better than the photo itself on {ahead} of {of}.")
+    return "\n".join(sentences)
 
 
 def full_name(name):
@@ -158,8 +198,10 @@ class GalleryEntry(SphinxDirective):
             out.append(self.shot(kind, way, self.alt(way, median), score))
         out.append(raw(f"</div><figcaption>{escape(self.caption(median))}</figcaption></figure>"))
         out += self.parse_text_to_nodes(
-            f"{self.options.get('see', '')} {verdict(rows)} {entry.why}\n\n{table(rows)}"
+            f"{self.options.get('see', '')} {entry.why}\n\n{verdict(rows)}\n"
         )
+        out.append(raw(f"<details><summary>Scores of {count(rows)} photos</summary>"))
+        out += [*self.parse_text_to_nodes(table(rows)), raw("</details>")]
         out += self.failure(kind, rows, worst)
         out += self.parse_text_to_nodes(
             f"{links(entry)}\n\n```{'sh' if 'python -m' in entry.code else 'python'}\n"
@@ -211,9 +253,7 @@ class GalleryEntry(SphinxDirective):
     def caption(self, photo):
         phi = {row["way"]: row["phi"] for row in rows_of(self.arguments[0], SHOWN) if row["phi"]}
         names = {"known": "Φ", "found": "Φ found", "hint": "Strokes"}
-        told = "".join(
-            f" {names[way]}: {words.removeprefix('found: ')}." for way, words in phi.items()
-        )
+        told = "".join(f" {names[way]}: {in_words(words)}." for way, words in phi.items())
         return f"Photo: {credit(photo)}.{told}"
 
 
@@ -230,6 +270,28 @@ class Thumbnails(SphinxDirective):
         return [*out, raw("</div>")]
 
 
+class Wall(SphinxDirective):
+    """`{gallery-wall}`: every entry in small, the photo's left half beside the right half of what
+    was made of it. The files are those of the entries below, and link to them."""
+
+    def run(self):
+        self.env.note_dependency(str(FOLDER / "gallery.csv"))
+        folder, out = Path(self.env.srcdir) / "book" / "gallery", [raw('<div class="gdp-wall">')]
+        for kind, entry in ENTRIES.items():
+            rows = rows_of(kind, SHOWN)
+            if not rows:
+                continue  # not computed yet
+            way = best_way(rows)
+            alt = f"{entry.title}: left half the photo, right half {LABELS[way]}"
+            pictures = [
+                image(folder / f"{kind}-{name}.webp", "gallery", words)
+                for name, words in (("photo", alt), (way, ""))
+            ]
+            out += [raw(f'<a href="#gallery-{kind}"><span class="gdp-halves">'), *pictures]
+            out += [raw(f"</span><span>{escape(entry.title)}</span></a>")]
+        return [*out, raw("</div>")]
+
+
 def only_here(app, pagename, templatename, context, doctree):
     """The script and the style of the page are loaded by no other."""
     if pagename == "book/gallery":
@@ -240,5 +302,6 @@ def setup(app):
     app.setup_extension("pictures")
     app.add_directive("gallery", GalleryEntry)
     app.add_directive("gallery-thumbnails", Thumbnails)
+    app.add_directive("gallery-wall", Wall)
     app.connect("html-page-context", only_here)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

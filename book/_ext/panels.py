@@ -58,7 +58,7 @@ def grid(source, told, size, alt):
     ]
     for number in range(0, len(cells), columns):  # on a phone, too, a row begins on the left
         cells[number] = cells[number].replace('"gdp-panel"', '"gdp-panel gdp-first"', 1)
-    return FORMAT.format(columns, min(columns, 2), widest, "".join(cells))
+    return FORMAT.format(columns, min(columns, told.get("few", 2)), widest, "".join(cells))
 
 
 def visit_panels(self, node):

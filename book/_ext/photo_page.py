@@ -26,9 +26,14 @@ def credit(entry):
     iso = f", ISO {entry['iso']:.0f}" if entry["iso"] else ""
     return (
         f"{entry['camera']}, {entry['width']}×{entry['height']}{iso}. From "
-        f"[{entry['owner']}]({entry['source']}), {entry['licence']}; SHA-256 "
-        f"`{entry['sha256']}`."
+        f"[{entry['owner']}]({entry['source']}), {entry['licence']}."
     )
+
+
+def seen(entry):
+    """Markdown: what was found that a person would see, in a sentence."""
+    told = "; ".join(entry["findings"][kind]["line"] for kind in entry["seen"])
+    return f"**Found**: {told or 'nothing that a person would see'}."
 
 
 def findings(entry):
@@ -73,7 +78,8 @@ def measured(crop):
 
 
 class RealPhoto(SphinxDirective):
-    """`{real-photo} NAME`: credit, findings, the frame and the crops of a photo."""
+    """`{real-photo} NAME`: credit, what was found, the frame and the crops of a photo; folded, all
+    that was looked for."""
 
     required_arguments = 1
     option_spec: ClassVar = dict.fromkeys(
@@ -84,7 +90,7 @@ class RealPhoto(SphinxDirective):
         self.name_, root = self.arguments[0], Path(self.env.srcdir)
         self.env.note_dependency(str(root / "book" / "real" / "photos.json"))
         entry = read(root)[self.name_]
-        out = self.parse_text_to_nodes(f"{credit(entry)}\n\n{findings(entry)}")
+        out = self.parse_text_to_nodes(f"{credit(entry)} {seen(entry)}")
         if entry["frame"]:
             ways = ["photo", "restored"] if self.path("frame", "restored").is_file() else ["photo"]
             out += [
@@ -100,7 +106,9 @@ class RealPhoto(SphinxDirective):
                 alt = self.options[f"classical-{number}"]
                 out += self.figure(number, ["classical", "restored"], alt)
             out += [raw("</div>")]
-        return out
+        out += [raw("<details><summary>All that was looked for, and the file</summary>")]
+        out += self.parse_text_to_nodes(f"{findings(entry)}\n\nSHA-256 `{entry['sha256']}`")
+        return [*out, raw("</details>")]
 
     def path(self, part, way):
         return Path(self.env.srcdir) / "book" / "real" / f"{self.name_}-{part}-{way}.webp"
@@ -131,6 +139,18 @@ class RealPhoto(SphinxDirective):
         return image(self.path(part, way), "real", alt)
 
 
+class RealPair(RealPhoto):
+    """`{real-pair} NAME PART`: one of its pictures, "frame", "1" or "2", before and after."""
+
+    required_arguments = 2
+    option_spec: ClassVar = {"alt": directives.unchanged_required}
+
+    def run(self):
+        self.name_, part = self.arguments
+        figure = self.figure(part, ["photo", "restored"], self.options["alt"])
+        return [raw('<div class="gdp-crops">'), *figure, raw("</div>")]
+
+
 class RealPhotos(SphinxDirective):
     """`{real-photos}`: all of them in a table."""
 
@@ -141,5 +161,6 @@ class RealPhotos(SphinxDirective):
 def setup(app):
     app.setup_extension("pictures")
     app.add_directive("real-photo", RealPhoto)
+    app.add_directive("real-pair", RealPair)
     app.add_directive("real-photos", RealPhotos)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

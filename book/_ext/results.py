@@ -122,6 +122,24 @@ def written(value):
     return str(value) if isinstance(value, str) else f"{value:g}".replace("-", "−")
 
 
+def decimals(numbers):
+    """How many the bars of one chart have, so that they can be compared: as few as tell them."""
+    sizes = [abs(number) for number in numbers if number]
+    if not sizes:
+        return 0
+    if min(sizes) < 0.02:  # two decimals would leave one digit or none
+        return 3
+    return 1 if max(sizes) >= 10 else 2
+
+
+def told(number, doubt, places, sign=""):
+    """A number as a chart writes it; with a doubt, to the second digit of that."""
+    if doubt:
+        places = max(1 - math.floor(math.log10(doubt)), 0)
+    text = f"{sign}{number:.{places}f}" + (f" ± {doubt:.{places}f}" if doubt else "")
+    return text.replace("-", "−")
+
+
 def admitted(row, where):
     """Whether a row has one of the values that `where` names, "column=a|b; other!=c"."""
     for clause in filter(None, (part.strip() for part in where.split(";"))):
@@ -148,10 +166,10 @@ def chart(name, rows, options):
         return 100 * (number - low) / (high - low)
 
     out = ['<div class="gdp-chart-frame"><table class="gdp-chart">']
-    told = f"{options['told']}{', ' + unit if unit else ''}"
+    drawn = f"{options['told']}{', ' + unit if unit else ''}"
     out += [f'<thead><tr><th scope="col">{escape(options["names"])}</th>']
-    out += [f'<th scope="col" colspan="2">{escape(told)}</th></tr></thead><tbody>']
-    last = None
+    out += [f'<th scope="col" colspan="2">{escape(drawn)}</th></tr></thead><tbody>']
+    last, places = None, decimals(v for v, e in spans if not e)
     for row, (number, doubt) in zip(rows, spans, strict=True):
         group = ", ".join(written(row[c]) for c in options.get("group", "").split())
         group = options.get("grouped", "{}").format(group)
@@ -166,9 +184,7 @@ def chart(name, rows, options):
             start, end = place(number - 2 * doubt), place(number + 2 * doubt)
             bar += f'<i class="doubt" style="left:{start:.2f}%;width:{end - start:.2f}%"></i>'
         sign = "+" if low < 0 < high and number > 0 else ""
-        text = f"{sign}{written(float(f'{number:.3g}'))}"
-        if doubt:
-            text += f" ± {written(float(f'{2 * doubt:.2g}'))}"
+        text = told(number, 2 * doubt, places, sign)
         out += [f'<tr><th scope="row">{escape(label)}</th>']
         out += [f'<td class="track"><div>{bar}</div></td><td class="number">{text}</td></tr>']
     return "".join([*out, "</tbody></table></div>"])

@@ -64,13 +64,41 @@ function addPlay(input) {
 document.addEventListener("DOMContentLoaded", () =>
   document.querySelectorAll(".gdp-live .gdp-range input").forEach(addPlay));
 
-// A plot that is scrolled on a phone is scrolled by the keyboard, too.
+// A plot that is scrolled on a phone is scrolled by the keyboard, too, and fades where there is more.
 const scrolled = () => {
   const frames = ".cell_output figure:has(> img), figure.drawing .gdp-cell";
-  for (const figure of document.querySelectorAll(frames))
-    if (figure.scrollWidth > figure.clientWidth + 1) figure.tabIndex = 0;
+  for (const figure of document.querySelectorAll(frames)) {
+    const left = figure.scrollWidth - figure.clientWidth;
+    if (left > 1) figure.tabIndex = 0;
     else figure.removeAttribute("tabindex");
+    figure.classList.toggle("gdp-more", left - figure.scrollLeft > 4);
+  }
 };
 addEventListener("load", scrolled);
 addEventListener("resize", scrolled);
 addEventListener("input", scrolled); // another frame is shown
+addEventListener("scroll", event => event.target !== document && scrolled(), true);
+
+// Tables of four columns and more, of which two hold sentences, are cards on a phone: each cell is
+// told what its column is. What they are to a screen reader is said, as another display forgets it.
+const LONG = 22; // characters: two such columns leave no room for a third
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll(".bd-article table.table:not(details *)")) {
+    const heads = [...table.querySelectorAll("thead th")].map(th => th.textContent.trim());
+    const rows = [...table.querySelectorAll("tbody tr")].map(tr => [...tr.children]);
+    const long = k => rows.some(row => (row[k]?.textContent.trim().length ?? 0) > LONG);
+    const sentences = heads.filter((head, k) => long(k)).length;
+    if (heads.length < 4 || sentences < 2 || table.closest(".kinds")) continue;
+    table.classList.add("gdp-wordy");
+    table.setAttribute("role", "table");
+    table.querySelector("tbody").setAttribute("role", "rowgroup");
+    for (const row of rows) {
+      row[0].parentElement.setAttribute("role", "row");
+      row.forEach((cell, k) => {
+        cell.dataset.label = heads[k];
+        cell.setAttribute("role", "cell");
+        cell.classList.toggle("gdp-empty", !cell.textContent.trim());
+      });
+    }
+  }
+});

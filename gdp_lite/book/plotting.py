@@ -5,23 +5,26 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
+import torch
 from IPython.display import SVG, Image
 
 BLOCK = 8  # pixels of a block of the JPEG: a panel begins with one, so that no white bleeds into it
 
 
-def show(pictures, columns=None, width=9.0, zoom=None, font=10):
+def show(pictures, columns=None, width=9.0, zoom=None, font=10, few=2):
     """Images beside each other, `columns` to a row, as a JPEG for the last line of a cell.
 
-    The file's comment says in JSON where in it the panels are: {"columns": 2, "panels": [{"title":
-    "photo", "box": [x, y, w, h]}, ...]}, row by row, boxes in pixels. By it `book/_ext/panels.py`
-    arranges them anew on a page, with the titles as text: a phone has room for two in a row.
+    The file's comment says in JSON where in it the panels are: {"columns": 2, "few": 2, "panels":
+    [{"title": "photo", "box": [x, y, w, h]}, ...]}, in pixels, row by row. `book/_ext/panels.py`
+    arranges them anew on a page, with the titles as text: a phone has room for `few` in a row.
 
     pictures: title -> image, (1, 3, H, W) or (3, H, W), display range, clipped for showing.
     width: of the whole figure in inches, about. Photographs as PNG would make a page of megabytes.
     zoom: (top, left, side), a square of pixels that a frame marks in every picture and that is
     shown again in its lower right corner, enlarged to half of the picture's width.
     font: size of the drawn titles in points, where the JPEG is shown as it is.
+    few: panels to a row on a phone. Where rows and columns both say something, all of them.
     """
     columns = columns or len(pictures)
     rows = -(-len(pictures) // columns)
@@ -53,12 +56,24 @@ def show(pictures, columns=None, width=9.0, zoom=None, font=10):
         if zoom:
             _enlarge(axis, image, *zoom)
         panels.append({"title": title, "box": [x, y, w, h]})
-    file, told = io.BytesIO(), json.dumps({"columns": columns, "panels": panels})
+    told = json.dumps({"columns": columns, "few": few, "panels": panels})
+    file = io.BytesIO()
     # Colour at full size: halved, it would take white from the margins into the panels.
     options = {"quality": 84, "subsampling": 0, "comment": told.encode()}
     figure.savefig(file, format="jpeg", dpi=dpi, pil_kwargs=options)
     plt.close(figure)
     return Image(file.getvalue(), format="jpeg")
+
+
+def plotted(figure):
+    """A figure of matplotlib as an image, (3, H, W) in display range, for a slider; it is closed.
+
+    Words do not belong in it where several stand beside each other: a phone makes them too small.
+    """
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3] / 255
+    plt.close(figure)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _enlarge(axis, image, top, left, side):
