@@ -83,6 +83,8 @@ addEventListener("scroll", event => event.target !== document && scrolled(), tru
 // told what its column is. What they are to a screen reader is said, as another display forgets it.
 const LONG = 22; // characters: two such columns leave no room for a third
 document.addEventListener("DOMContentLoaded", () => {
+  for (const name of document.querySelectorAll(".bd-article table.table td code .pre"))
+    if (name.textContent.length <= LONG) name.style.whiteSpace = "nowrap"; // not behind its hyphens
   for (const table of document.querySelectorAll(".bd-article table.table:not(details *)")) {
     const heads = [...table.querySelectorAll("thead th")].map(th => th.textContent.trim());
     const rows = [...table.querySelectorAll("tbody tr")].map(tr => [...tr.children]);
