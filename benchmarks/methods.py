@@ -25,7 +25,7 @@ validation photos. Methods are short loops after the papers, with the degradatio
 DPS, PiGDM and Algorithm 1 take 100 steps here (1000 and 100 in the papers), DAPS 20 levels of 5.
 The slow ones compute in bfloat16 where the processor has it: ten runs differed from float32's by
 less than 0.2 dB, those without the network's gradient by 0.03. About 4 minutes a photo for all
-tasks on one slow core, 25 with --slow.
+tasks on one slow core, 20 with --slow, and 20 once to search the slow ones' settings.
 
 --stronger, 10 minutes with --every 2, asks what happens where the photo has more noise than is
 told, as JPEGs have (luma 1.3 to 1.4 times what their mean over the channels tells): the two blurs,
@@ -509,9 +509,9 @@ def stronger(crops, prior):
     save_results("methods_stronger", rows)
 
 
-def peak(pipe, task, method, x):
-    """Sends how many MiB more this process needs for one restoration. After a first call of the
-    network, so that what is loaded once does not count."""
+def peak(task, method, x):
+    """How many MiB more this process needs for one restoration. After a first call of the network,
+    so that what is loaded once does not count."""
     torch.set_num_threads(1)
     prior, F = Counted(load_prior()), operators(SIZE)[task].requires_grad_(False)
     function, _, names, usual, _ = (FAST | SLOW)[method]
@@ -521,7 +521,7 @@ def peak(pipe, task, method, x):
         file.write("5")  # the highest so far is forgotten
     before = memory("VmRSS")
     function(y, F, prior, **dict(zip(names, usual, strict=True)))
-    pipe.send(memory("VmHWM") - before)
+    return memory("VmHWM") - before
 
 
 def memory(key):
@@ -532,14 +532,13 @@ def memory(key):
 
 def memories(x):
     """methods_memory.csv."""
-    context, rows = multiprocessing.get_context("spawn"), []
-    for method, (_, tasks, *_) in (FAST | SLOW).items():
-        task, (mine, theirs) = min(tasks), context.Pipe()
-        process = context.Process(target=peak, args=(theirs, task, method, x))
-        process.start()
-        rows.append({"method": method, "memory": mine.recv(), "task": task})
-        process.join()
-        show(rows[-1])
+    rows = []
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for method, (_, tasks, *_) in (FAST | SLOW).items():
+            task = min(tasks)
+            needed = pool.apply(peak, (task, method, x))
+            rows.append({"method": method, "memory": needed, "task": task})
+            show(rows[-1])
     save_results("methods_memory", rows)
 
 
