@@ -1,0 +1,78 @@
+"""The level that the sampler starts from (`gdp_lite.policy.POLICY`), over tasks and photos.
+
+    python benchmarks/start_levels.py --shared ../shared
+
+96 x 96 centre crops of twelve photos of train/val, which no table reports, fixed seeds. Pixels
+missing (a quarter, nine tenths, a box, letters) and what is sampled with the general row (two
+blurs, blocks of 2 and 4): `restore` at its defaults but for the start. PSNR in dB and HaarPSI,
+means over the photos; their paired difference from a start at 0.25, with its standard error; and
+what the first image F.start(y) errs by, where pixels are missing there.
+
+Writes gdp_lite/book/results/start_levels.csv. About 15 minutes on one core.
+"""
+
+import torch
+from common import arguments, centre, haarpsi, mean_and_error, photos, show
+
+from gdp_lite.book.gallery import box, letters
+from gdp_lite.book.metrics import psnr
+from gdp_lite.book.results import save_results
+from gdp_lite.degradations import (
+    BlockAverage,
+    Blur,
+    GaussianBlur,
+    Inpainting,
+    motion_kernel,
+    random_mask,
+)
+from gdp_lite.prior import load_prior
+from gdp_lite.sampler import restore
+
+SIZE, USUAL = 96, 0.25
+LEVELS = (0.06, 0.09, 0.12, 0.18, USUAL, 0.4)
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def operators():
+    return {
+        "25% missing": Inpainting(random_mask(SIZE, SIZE, 0.25, seeded(0)), 2 / 255),
+        "90% missing": Inpainting(random_mask(SIZE, SIZE, 0.9, seeded(1)), 2 / 255),
+        "a box missing": Inpainting(box(SIZE), 2 / 255),
+        "under letters": Inpainting(letters(SIZE), 2 / 255),
+        "Gaussian blur": GaussianBlur(9, 1.5, 5 / 255).requires_grad_(False),
+        "motion blur": Blur(motion_kernel(9, 30), 5 / 255).requires_grad_(False),
+        "blocks x2": BlockAverage(2, sigma=2 / 255),
+        "blocks x4": BlockAverage(4, sigma=2 / 255),
+    }
+
+
+def main():
+    args = arguments(__doc__, "train/val").parse_args()
+    torch.set_num_threads(1)
+    scenes = [photo for _, photo in photos(f"{args.shared}/train/val")][5::16]
+    x, prior, rows = torch.cat([centre(scene, SIZE) for scene in scenes]), load_prior(), []
+    for task, F in operators().items():
+        y, scores = F.simulate(x, seeded(1)), {}
+        where = 1 - F.mask if isinstance(F, Inpainting) else torch.ones(())
+        wrong = (F.start(y) - x).square().mean(1) * where
+        error = float((wrong.mean() / where.mean()).sqrt())
+        for level in LEVELS:
+            image = restore(y, F, prior, start_sigma=level, generator=seeded(2)).image
+            scores[level] = psnr(image, x).double(), haarpsi(image, x)
+        for level, (decibels, haar) in scores.items():
+            row = {"task": task, "photos": len(x), "start_errs_by": error, "level": level}
+            for name, values, usual in zip(
+                ("psnr", "haarpsi"), (decibels, haar), scores[USUAL], strict=True
+            ):
+                gap, spread = mean_and_error(values - usual)
+                row |= {name: float(values.mean()), f"{name}_gap": gap, f"{name}_error": spread}
+            rows.append(row)
+            show(row)
+    save_results("start_levels", rows)
+
+
+if __name__ == "__main__":
+    main()
