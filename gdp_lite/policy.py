@@ -51,6 +51,8 @@ POLICY = {
     # Holes gain from more calls and no new noise. The first image is then the state, with nothing
     # but its own error, so that the level is near that (benchmarks/start_levels.py).
     "missing": Policy(20, 0.12, 0.0, several=(20, 0.25, 0.25)),
+    # Under other faults the first image errs by more.
+    "missing among others": Policy(20, 0.25, 0.0, several=(20, 0.25, 0.25)),
 }
 # What benchmarks/sampler_constants.py measures on photos of train/val:
 # Variance of a guess's error in a draw, in that of its level. The mean of four draws then errs by
@@ -65,12 +67,13 @@ PHI_FROM = 0.5
 ABOVE = 1.15
 
 
-def widest(kinds: Iterable[str]) -> str:
-    """The kind that a composition is sampled as: the one that starts at the most noise.
+def composed(kinds: Iterable[str]) -> str:
+    """The kind that a composition of these is sampled as: the one that starts at the most noise.
 
     Of two that start at the same the one with more steps.
     """
-    return max(kinds, key=lambda kind: (POLICY[kind].start_sigma or 0.0, POLICY[kind].steps))
+    found = ("missing among others" if kind == "missing" else kind for kind in kinds)
+    return max(found, key=lambda kind: (POLICY[kind].start_sigma or 0.0, POLICY[kind].steps))
 
 
 def check_settings(
