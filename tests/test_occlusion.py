@@ -44,6 +44,22 @@ def test_occlusion(size):
     assert degradation.start(y).isfinite().all()
 
 
+@pytest.mark.parametrize("size", [(96, 96), (81, 110)])
+def test_a_first_image_is_smooth_however_large_the_hole(size):
+    """A ramp is its own thin plate; block means, of 16 and 32 pixels here, would leave steps."""
+    rows, columns = (torch.linspace(0, 1, n) for n in size)
+    ramp = (0.2 + 0.3 * rows[:, None] + 0.4 * columns).expand(1, 3, -1, -1)
+    hidden = Inpainting(box_mask(*size, 20, 20, 60, 70))
+    assert float((hidden.start(hidden(ramp)) - ramp).abs().max()) < 0.01
+
+
+def test_a_photo_of_nothing_is_grey_and_its_neighbour_in_the_batch_is_not():
+    masks = torch.stack([torch.zeros(1, 5, 7), torch.ones(1, 5, 7)])
+    first = Inpainting(masks).start(torch.full((2, 3, 5, 7), 0.2))
+    assert torch.equal(first[0], torch.full((3, 5, 7), 0.5))
+    assert torch.equal(first[1], torch.full((3, 5, 7), 0.2))
+
+
 def test_blind_gradients_prox_range_and_recovery():
     blind = BlindOcclusion((6, 7)).double().randomise(torch.Generator().manual_seed(0))
     assert gradients_agree(blind)
