@@ -17,7 +17,7 @@ class Policy(NamedTuple):
     steps : network calls at most.
     start_sigma : noise level of the first one; None for noise, whose photo is the start.
     zeta : share of the noise's variance that a step adds again.
-    several : steps and zeta where more than one sample is asked for, if one recipe would make
+    several : the same three where more than one sample is asked for, if one recipe would make
         them all the same.
 
     Examples
@@ -29,25 +29,30 @@ class Policy(NamedTuple):
     steps: int
     start_sigma: float | None
     zeta: float
-    several: tuple[int, float] | None = None
+    several: tuple[int, float | None, float] | None = None
 
-    def recipe(self, several: bool, draw: bool) -> tuple[int, float]:
-        """Steps and zeta, for one sample or several; draws put all of the noise back."""
-        steps, zeta = ((several or draw) and self.several) or (self.steps, self.zeta)
-        return steps, 1.0 if draw else zeta
+    def recipe(self, several: bool, draw: bool) -> tuple[int, float | None, float]:
+        """The three, for one sample or several; draws put all of the noise back."""
+        usual = self.steps, self.start_sigma, self.zeta
+        steps, start_sigma, zeta = ((several or draw) and self.several) or usual
+        return steps, start_sigma, 1.0 if draw else zeta
 
 
 POLICY = {
     # A single step is nearer to the scene than any more (benchmarks/noise_steps.py) ...
-    "noise": Policy(1, None, 0.0, several=(20, 1.0)),
+    "noise": Policy(1, None, 0.0, several=(20, None, 1.0)),
     # ... but not once a JPEG has made the noise coarser: five (its second table).
-    "coded noise": Policy(5, None, 0.0, several=(20, 1.0)),
-    # Everything else (benchmarks/sampler_settings.py). Holes gain from more calls and no noise.
+    "coded noise": Policy(5, None, 0.0, several=(20, None, 1.0)),
+    # Everything else (benchmarks/sampler_settings.py, start_levels.py).
     "general": Policy(8, 0.25, 0.25),
     # A coarse JPEG as a photo's last fault: 0.2 dB less than the general row on sharp scenes, for
     # 5 calls instead of 8 (benchmarks/jpeg_marks.py).
     "jpeg": Policy(5, 0.1, 0.25),
-    "missing": Policy(20, 0.25, 0.0, several=(20, 0.25)),
+    # Holes gain from more calls and no new noise. The first image is then the state, with nothing
+    # but its own error, so that the level is near that (benchmarks/start_levels.py).
+    "missing": Policy(20, 0.12, 0.0, several=(20, 0.25, 0.25)),
+    # Under other faults the first image errs by more.
+    "missing among others": Policy(20, 0.25, 0.0, several=(20, 0.25, 0.25)),
 }
 # What benchmarks/sampler_constants.py measures on photos of train/val:
 # Variance of a guess's error in a draw, in that of its level. The mean of four draws then errs by
@@ -62,12 +67,13 @@ PHI_FROM = 0.5
 ABOVE = 1.15
 
 
-def widest(kinds: Iterable[str]) -> str:
-    """The kind that a composition is sampled as: the one that starts at the most noise.
+def composed(kinds: Iterable[str]) -> str:
+    """The kind that a composition of these is sampled as: the one that starts at the most noise.
 
     Of two that start at the same the one with more steps.
     """
-    return max(kinds, key=lambda kind: (POLICY[kind].start_sigma or 0.0, POLICY[kind].steps))
+    found = ("missing among others" if kind == "missing" else kind for kind in kinds)
+    return max(found, key=lambda kind: (POLICY[kind].start_sigma or 0.0, POLICY[kind].steps))
 
 
 def check_settings(

@@ -133,10 +133,10 @@ def restore(
     0.08
     """
     _check_photo(y, degradation)
-    policy = POLICY[degradation.kind]
-    usual = policy.recipe(samples != 1, draw)
-    steps, zeta = usual[0] if steps is None else steps, usual[1] if zeta is None else zeta
-    start_sigma = policy.start_sigma if start_sigma is None else start_sigma
+    usual = POLICY[degradation.kind].recipe(samples != 1, draw)
+    steps = usual[0] if steps is None else steps
+    start_sigma = usual[1] if start_sigma is None else start_sigma
+    zeta = usual[2] if zeta is None else zeta
     check_settings(steps, strength, samples, initial, zeta, start_sigma)
     ys = y.detach().repeat(samples, 1, 1, 1)
     degradation.check_measurement(ys)

@@ -5,7 +5,7 @@ from typing import Self
 from torch import Generator, Tensor, nn
 
 from gdp_lite.degradations.base import Degradation
-from gdp_lite.policy import widest
+from gdp_lite.policy import composed
 
 
 class Compose(Degradation):
@@ -42,7 +42,7 @@ class Compose(Degradation):
         self.linear = all(stage.linear for stage in stages)
         self.pointwise = all(stage.pointwise for stage in stages)
         self.noise_only = all(stage.noise_only for stage in stages)
-        self.kind = stages[-1].kind if self.noise_only else widest(s.kind for s in stages)
+        self.kind = stages[-1].kind if self.noise_only else composed(s.kind for s in stages)
 
     @property  # type: ignore[misc]  # follows from the stages, is not set
     def sigma(self) -> float:

@@ -13,14 +13,13 @@ from torch.nn import functional
 
 from gdp_lite.degradations.base import Degradation
 from gdp_lite.degradations.phi import Share, assign, learn
-from gdp_lite.degradations.resolution import BlockAverage
 from gdp_lite.degradations.shapes import per_photo, rms_where, two_whole
 from gdp_lite.degradations.solvers import conjugate_gradients
 from gdp_lite.estimators.overlay import find_overlay
 
-# Iterations that make a first image smooth in its holes, where they are small: in lines of 9 pixels
-# 30 of them lose 0.4 dB, and 120 gain nothing (benchmarks/package_constants.py).
-SMOOTHING = 60
+# Iterations that make a first image smooth in its holes, at each size of `_filled`: four lose
+# SWEPT (benchmarks/package_constants.py).
+SMOOTHING = 15
 COVERED = 0.02  # a mask below it hides the scene: what is left of it is less than the errors
 
 
@@ -72,16 +71,11 @@ class Inpainting(Degradation):
     def start(self, y: Tensor) -> Tensor:
         """The kept pixels, and in the holes a smooth surface through the kept ones around them.
 
-        A hole pixel first takes the mean over the smallest block (2, 4, 8 ... pixels wide) that
-        holds any kept pixel (where nothing at all is kept, middle grey); then conjugate gradients
-        make the surface biharmonic, as far as some pixels from the kept ones.
+        It is biharmonic, as a thin plate is, and found from coarse to fine: a photo of half the
+        size is filled first. Where nothing at all is kept, middle grey.
         """
         mask = per_photo(self.mask, y).expand(len(y), 1, -1, -1)
-        blocks, hole = _block_means(mask * y, mask), 1 - mask
-        bent = hole * _laplacian(_laplacian(blocks))
-        return blocks - conjugate_gradients(
-            lambda z: hole * _laplacian(_laplacian(z)), bent, SMOOTHING, self.tolerance
-        )
+        return _filled(mask * y, mask, self.tolerance)
 
     def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         return x + self.A(y - x) / (1 + rho)
@@ -193,19 +187,22 @@ class BlindOcclusion(Degradation):
         return (mask * rest + rho * x) / (mask**2 + rho)
 
 
-def _block_means(filled: Tensor, mask: Tensor) -> Tensor:
-    """Photos, 0 in their holes, with the holes filled by block means; mask (B, 1, H, W)."""
-    kept_only, known, block = filled, mask, 1
-    while not bool(known.all()):
-        block *= 2
-        average = BlockAverage(block, tuple(mask.shape[-2:]))
-        kept = average.replicate(average.A(mask))
-        mean = average.replicate(average.A(kept_only)) / kept.clamp(min=1e-12)
-        filled = torch.where((known == 0) & (kept > 0), mean, filled)
-        known = torch.maximum(known, (kept > 0).to(known))
-        if block >= max(mask.shape[-2:]):
-            return torch.where(known == 0, torch.full_like(filled, 0.5), filled)
-    return filled
+def _filled(photo: Tensor, mask: Tensor, tolerance: float) -> Tensor:
+    """Photos, 0 in their holes, with the holes filled; mask (B, 1, H, W)."""
+    if bool(mask.all()):
+        return photo
+    size, hole = mask.shape[-2:], 1 - mask
+    if max(size) == 1:  # a photo without a kept pixel is left
+        return torch.where(mask == 0, 0.5, photo)
+    kept, means = (functional.avg_pool2d(z, 2, ceil_mode=True) for z in (mask, photo))
+    small = _filled(means / kept.clamp(min=1e-12), (kept > 0).to(mask), tolerance)
+    larger = functional.interpolate(small, scale_factor=2, mode="bilinear")
+    guess = photo + hole * larger[..., : size[0], : size[1]]
+
+    def bent(z: Tensor) -> Tensor:
+        return hole * _laplacian(_laplacian(z))
+
+    return guess - conjugate_gradients(bent, bent(guess), SMOOTHING, tolerance)
 
 
 def _laplacian(x: Tensor) -> Tensor:
