@@ -2,21 +2,21 @@
 
     python benchmarks/gallery.py --shared ../shared [--only KIND ...] [--photos N]
 
-96 x 96 centre crops of ten Kodak photos and two of scikit-image's, held back from everything. A
+256 x 256 centre crops of ten Kodak photos and two of scikit-image's, held back from everything. A
 photo y is simulated with a fixed seed, clipped and rounded to 8 bits as a file is; phone noise and
 phone file are captures (`benchmarks/captures.py`), which no model of the package made, scored in
 the middle of them. Ways: the photo (small ones enlarged without smoothing); `restore` at its
 defaults with Phi known, and with Phi found by the class's `initialise`, by `estimate_noise_level`,
 or by `diagnose`; and the best simple tool, told the same Phi and the same noise. Which tool, and
-its settings, is searched on two photos of train/val, for light and colour on nine. There tools that
-look for Phi themselves take part in the second search: levels, gamma to a mean, CLAHE, grey world,
-white patch; and without noise the inverse of F is all there is to do. PSNR in dB and HaarPSI.
+its settings, is searched on the middles of two photos of train/val, for light and colour on nine.
+There tools that look for Phi themselves take part in the second search: levels, gamma to a mean,
+CLAHE, grey world, white patch; and without noise the inverse of F is all there is to do. PSNR in
+dB and HaarPSI.
 
 Writes gdp_lite/book/results/gallery.csv, a row for each kind, photo and way; what is there is not
-computed again. Then, for each kind whose rows are complete, into book/gallery/: the photo with the
-median gain (Phi found where it is, else known), computed again at 256 x 256, a picture and a row
-for each way; and of the photo with the least gain the crop that was scored: before, restored and
-scene. --pictures makes these again. About 40 minutes on one core.
+computed again. Then, for each kind whose rows are complete, into book/gallery/: of the photo with
+the median gain (Phi found where it is, else known) a picture for each way; and of the photo with
+the least gain before, restored and scene. --pictures makes these again. Two hours and a half on one core.
 """
 
 import csv
@@ -38,7 +38,6 @@ from gdp_lite.book.classical import classical, non_local
 from gdp_lite.book.gallery import (
     ENTRIES,
     PHOTOS,
-    SHOWN,
     SIZE,
     THUMBNAILS,
     best_way,
@@ -69,8 +68,8 @@ MARGIN = 32  # pixels
 HELD_BACK, OF_LIGHT = 93, 23  # every 93rd of the 186 photos of train/val, two; or nine
 OUT = Path(__file__).parents[1] / "book" / "gallery"
 TABLE = FOLDER / "gallery.csv"
-COLUMNS = ("kind", "photo", "size", "way", "tool", "phi", "psnr", "haarpsi")
-BYTES = 23_000  # of one picture, at most: 4 MB in all
+COLUMNS = ("kind", "photo", "way", "tool", "phi", "psnr", "haarpsi")
+BYTES, WIDE = 23_000, 50_000  # of one picture, and of three in a row, at most: 4 MB in all
 QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
 GRAINY = 8 / 255  # tolerance of an overlay's colour under the print's noise, 2.7 times as much
 
@@ -273,13 +272,13 @@ def file_of(y):
     return from_uint8(to_uint8(y.clamp(0, 1)))
 
 
-def scene_of(name, size, shared):
+def scene_of(name, shared):
     if name.startswith("skimage"):
         photo = from_uint8(getattr(data, name.partition("-")[2])())
     else:
         path = Path(shared, "eval/kodak24", f"{name.partition('-')[2]}.png")
         photo = from_uint8(np.asarray(Image.open(path).convert("RGB")))
-    return centre(photo, size)
+    return centre(photo, SIZE)
 
 
 def photo_of(kind, x, number):
@@ -376,26 +375,26 @@ def ways(kind, x, number, prior, settings):
 # Captures of a phone, which no model of the package made.
 
 
-def captured(kind, name, size, prior, folder):
+def captured(kind, name, prior, folder):
     """The scene, and way -> (image, tool, Phi), of the middle of a capture; Phi is that of all.
 
-    Restored with a margin of 32 pixels, as the package's tiles have one.
+    Restored with a margin of 32 pixels where there are as many, as the package's tiles have one.
     """
     ends = (".jpg", "-quiet.jpg", "-ideal.png")
     y, quiet, ideal = (read(folder / f"{name}{end}") for end in ends)
-    outer, out = size + 2 * MARGIN, {"photo": (centre(y, size), "", "")}
+    outer, out = min(SIZE + 2 * MARGIN, *y.shape[-2:]), {"photo": (centre(y, SIZE), "", "")}
     part, tool = centre(y, outer), "non-local means, luma and chroma"
     if kind == "phone-noise":
         truth = spectrum_of(true_noise(*(to_uint8(image) for image in (y, quiet))))
         for which, noise in (("known", truth), ("found", estimate_noise_spectrum(y))):
             tame = part + noise.present * (non_local(part, noise) - part)  # as `denoise` does
-            out[f"simple, {which}"] = (centre(tame, size), tool, "")
+            out[f"simple, {which}"] = (centre(tame, SIZE), tool, "")
             image = denoise(part, noise, prior)
             words = f"noise {255 * noise.rms:.1f} of 255"
             if which == "found":
                 words += f", {100 * noise.present:.0f}% sure"
-            out[which] = (centre(image, size), "denoise", words)
-        return centre(quiet, size), out
+            out[which] = (centre(image, SIZE), "denoise", words)
+        return centre(quiet, SIZE), out
     found = diagnose(y)
     kinds = found.seen
     z, gain = relit(y, found, kinds)
@@ -404,11 +403,11 @@ def captured(kind, name, size, prior, folder):
     if {"noise", "softness"} & set(kinds):
         image = cleaned(z, gain, found, prior, kinds)
     words = f"found: {', '.join(kinds) or 'nothing'}"
-    out["simple, found"] = (centre(tame, size), f"same light, then {tool}", "")
-    out["found"] = (centre(image, size), "diagnose, restore_image", words)
+    out["simple, found"] = (centre(tame, SIZE), f"same light, then {tool}", "")
+    out["found"] = (centre(image, SIZE), "diagnose, restore_image", words)
     # Where the light is undone the truth is the scene in good light, else the capture's own.
     truth = read(folder / f"{name}-scene.png") if {"light", "colour"} & set(kinds) else ideal
-    return centre(truth, size), out
+    return centre(truth, SIZE), out
 
 
 def spectrum_of(noise):
@@ -439,7 +438,7 @@ def add(row):
 def score(kind, name, images, x):
     for way, (image, tool, phi) in images.items():
         clipped = image.detach().float().clamp(0, 1)
-        row = {"kind": kind, "photo": name, "size": x.shape[-1], "way": way}
+        row = {"kind": kind, "photo": name, "way": way}
         row |= {"tool": tool, "phi": phi}
         row["psnr"] = round(min(float(psnr(clipped, x)), 99.0), 3)
         row["haarpsi"] = round(float(haarpsi(clipped, x)), 4)
@@ -449,14 +448,14 @@ def score(kind, name, images, x):
 # Pictures.
 
 
-def store(pictures):
-    """As WebP, all at the best quality at which each is small."""
+def store(pictures, most):
+    """As WebP, all at the best quality at which none has more than `most` bytes."""
     for quality in QUALITIES:
         files = {name: io.BytesIO() for name in pictures}
         for name, x in pictures.items():
             image = Image.fromarray(to_uint8(x.detach().clamp(0, 1)))
             image.save(files[name], "WEBP", quality=quality, method=6)
-        if max(len(file.getvalue()) for file in files.values()) <= BYTES:
+        if max(len(file.getvalue()) for file in files.values()) <= most:
             break
     OUT.mkdir(exist_ok=True)
     for name, file in files.items():
@@ -468,23 +467,21 @@ def file_name(kind, way):
 
 
 def pictures(kind, of, rows):
-    """Median at 256 x 256; of the worst what was scored. of(name, size) -> scene, ways."""
+    """The median's, a file for each way; the worst's three in a row. of(name) -> scene, ways."""
     median, worst = median_and_worst(rows)
-    scene, images = of(median, SHOWN)
-    if not rows_of(kind, SHOWN):
-        score(kind, median, images, scene)
+    scene, images = of(median)
     shown = {f"{kind}-scene": scene}
     shown |= {file_name(kind, way): image for way, (image, _, _) in images.items()}
-    scene, images = of(worst, SIZE)
-    strip = [images["photo"][0], images[best_way(rows)][0], scene]
-    shown[f"{kind}-worst"] = torch.cat([image.detach() for image in strip], -1)
-    store(shown)
+    store(shown, BYTES)
+    scene, images = of(worst)
+    row = [images["photo"][0], images[best_way(rows)][0], scene]
+    store({f"{kind}-worst": torch.cat([image.detach() for image in row], -1)}, WIDE)
 
 
 def thumbnail(kind, rows):
     """For the landing page: the left half of the photo, the right half of what it became."""
     both = Image.open(OUT / f"{kind}-photo.webp").convert("RGB")
-    half = (SHOWN // 2, 0, SHOWN, SHOWN)
+    half = (SIZE // 2, 0, SIZE, SIZE)
     both.paste(Image.open(OUT / f"{file_name(kind, best_way(rows))}.webp").crop(half), half)
     both.save(OUT / f"thumb-{kind}.webp", quality=85, method=6)
 
@@ -504,10 +501,10 @@ def main():
     for kind in args.only or ENTRIES:
         entry = ENTRIES[kind]
 
-        def of(name, size, kind=kind, entry=entry):
+        def of(name, kind=kind, entry=entry):
             if entry.make is None:
-                return captured(kind, name, size, prior, folder)
-            x = scene_of(name, size, args.shared)
+                return captured(kind, name, prior, folder)
+            x = scene_of(name, args.shared)
             every = OF_LIGHT if entry.tools in ("light", "inverse") else HELD_BACK
             settings = settings_for(kind, held_back[::every], prior)
             return x, ways(kind, x, list(PHOTOS).index(name), prior, settings)
@@ -516,7 +513,7 @@ def main():
         for name in names:
             if name in done:
                 continue
-            x, images = of(name, SIZE)
+            x, images = of(name)
             score(kind, name, images, x)
             found = {way: float(psnr(image.detach(), x)) for way, (image, *_) in images.items()}
             show({"kind": kind, "photo": name, **found})

@@ -18,7 +18,6 @@ from gdp_lite import degradations, diagnosis, estimators, restoring
 from gdp_lite.book.gallery import (
     ENTRIES,
     PHOTOS,
-    SHOWN,
     THUMBNAILS,
     best_way,
     credit,
@@ -183,7 +182,7 @@ class GalleryEntry(SphinxDirective):
         kind = self.arguments[0]
         self.env.note_dependency(str(FOLDER / "gallery.csv"))
         entry, rows = ENTRIES[kind], rows_of(kind)
-        if not rows_of(kind, SHOWN):
+        if not rows:
             return []  # not computed yet
         median, worst = median_and_worst(rows)
         told = self.options.get("photos", f"{median} {worst}").split()
@@ -192,11 +191,13 @@ class GalleryEntry(SphinxDirective):
         section = nodes.section(ids=[f"gallery-{kind}"], names=[f"gallery-{kind}"])
         self.state.document.note_explicit_target(section)
         out = [nodes.title("", entry.title), raw(self.head(entry, rows))]
-        value = {row["way"]: row["psnr"] for row in rows_of(kind, SHOWN)}
+        value = {row["way"]: row["psnr"] for row in rows if row["photo"] == median}
         for way in ("scene", *ways(rows)):
             score = f"{value[way]:.1f} dB" if way in value else ""
             out.append(self.shot(kind, way, self.alt(way, median), score))
-        out.append(raw(f"</div><figcaption>{escape(self.caption(median))}</figcaption></figure>"))
+        out.append(
+            raw(f"</div><figcaption>{escape(self.caption(median, rows))}</figcaption></figure>")
+        )
         out += self.parse_text_to_nodes(
             f"{self.options.get('see', '')} {entry.why}\n\n{verdict(rows)}\n"
         )
@@ -250,8 +251,8 @@ class GalleryEntry(SphinxDirective):
             return f"{self.subject(photo)}: {self.options['look']}"
         return f"{self.subject(photo)}, {LABELS[way]}"
 
-    def caption(self, photo):
-        phi = {row["way"]: row["phi"] for row in rows_of(self.arguments[0], SHOWN) if row["phi"]}
+    def caption(self, photo, rows):
+        phi = {row["way"]: row["phi"] for row in rows if row["photo"] == photo and row["phi"]}
         names = {"known": "Φ", "found": "Φ found", "hint": "Strokes"}
         told = "".join(f" {names[way]}: {in_words(words)}." for way, words in phi.items())
         return f"Photo: {credit(photo)}.{told}"
@@ -264,7 +265,7 @@ class Thumbnails(SphinxDirective):
         self.env.note_dependency(str(FOLDER / "gallery.csv"))
         folder, out = Path(self.env.srcdir) / "book" / "gallery", [raw('<div class="gdp-thumbs">')]
         for kind, (words, alt) in THUMBNAILS.items():
-            if rows_of(kind, SHOWN):
+            if rows_of(kind):
                 path, to = folder / f"thumb-{kind}.webp", f"gallery.html#gallery-{kind}"
                 out.append(image(path, "gallery", alt, to=to, words=words))
         return [*out, raw("</div>")]
@@ -278,7 +279,7 @@ class Wall(SphinxDirective):
         self.env.note_dependency(str(FOLDER / "gallery.csv"))
         folder, out = Path(self.env.srcdir) / "book" / "gallery", [raw('<div class="gdp-wall">')]
         for kind, entry in ENTRIES.items():
-            rows = rows_of(kind, SHOWN)
+            rows = rows_of(kind)
             if not rows:
                 continue  # not computed yet
             way = best_way(rows)

@@ -39,7 +39,7 @@ from gdp_lite.degradations import (
     random_mask,
 )
 
-SIZE, SHOWN = 96, 256  # pixels of the crops that are scored, and of the picture that is shown
+SIZE = 256  # pixels of the crops
 FAINT = 2 / 255  # noise of most entries, told to every method
 DIM, OLD = 6 / 255, 3 / 255  # of the mixtures
 YELLOW, PALE, BLUE = (1.0, 0.9, 0.2), (0.97, 0.97, 0.97), (0.1, 0.3, 0.8)
@@ -287,11 +287,10 @@ PHOTOS = {
 }
 
 
-def rows_of(kind: str, size: int = SIZE) -> list[dict]:
-    """The table's rows of one kind: of the crops that are scored, or of the photo that is shown."""
+def rows_of(kind: str) -> list[dict]:
+    """The table's rows of one kind."""
     with suppress(FileNotFoundError):
-        rows = load_results("gallery")
-        return [row for row in rows if row["kind"] == kind and row["size"] == size]
+        return [row for row in load_results("gallery") if row["kind"] == kind]
     return []
 
 
