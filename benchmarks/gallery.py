@@ -16,7 +16,8 @@ dB and HaarPSI.
 Writes gdp_lite/book/results/gallery.csv, a row for each kind, photo and way; what is there is not
 computed again. Then, for each kind whose rows are complete, into book/gallery/: of the photo with
 the median gain (Phi found where it is, else known) a picture for each way; and of the photo with
-the least gain before, restored and scene. --pictures makes these again. Two hours and a half on one core.
+the least gain before, restored and scene. --pictures makes these again. Two hours and a half on
+one core.
 """
 
 import csv
