@@ -221,7 +221,7 @@ class GalleryEntry(SphinxDirective):
             f"**Worst of the {count(rows)}**, {credit(worst).partition(',')[0]}: photo, "
             f"{LABELS[way]} ({value['photo']:.1f} to {value[way]:.1f} dB), scene. {words}"
         )
-        still = image(self.path(kind, "worst"), "gallery", alt)
+        still = image(self.path(kind, "worst"), "gallery", alt, opens=True)
         return [raw('<div class="gdp-failure">'), still, *told, raw("</div>")]
 
     def head(self, entry, rows):

@@ -7,8 +7,8 @@ from gdp_lite.book.interactive import escape
 
 
 class picture(nodes.image):
-    """An image with its size. label: (words, score), for one that leads to its own file; or to and
-    words, for one that leads to another page."""
+    """An image with its size. label: (words, score), for one that leads to its own file; opens, for
+    one that does so without a label; or to and words, for one that leads to another page."""
 
 
 def visit_picture(self, node):
@@ -24,6 +24,8 @@ def visit_picture(self, node):
             f'<a class="gdp-shot" href="{path}" data-way="{escape(words)}">{image}'
             f"<span>{escape(words)}<b>{escape(score)}</b></span></a>"
         )
+    if node.get("opens"):
+        image = f'<a href="{path}">{image}</a>'
     if node.get("to"):
         image = f'<a href="{node["to"]}">{image}<span>{escape(node["words"])}</span></a>'
     self.body.append(image)
