@@ -8,6 +8,7 @@ middle, since a shifted kernel and a scene shifted back give the same photo.
 import math
 
 import torch
+from scipy.fft import next_fast_len
 from torch import Generator, Tensor
 from torch.nn import functional
 from torch.nn.utils import parametrize
@@ -167,10 +168,7 @@ class Convolution(Degradation):
         (height, width), (top, left) = y.shape[-2:], (n // 2 for n in self.kernel.shape)
         back = self._filter(functional.pad(y, (2 * left, 0, 2 * top, 0)), adjoint=True)
         back = back[..., : height + 2 * top, : width + 2 * left]
-        rows, columns = _mirrored(height, top, y), _mirrored(width, left, y)
-        shape = (*back.shape[:-2], height, back.shape[-1])
-        back = back.new_zeros(shape).index_add(-2, rows, back)
-        return back.new_zeros(y.shape).index_add(-1, columns, back)
+        return _folded(_folded(back, -2, top), -1, left)
 
     def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
         with parametrize.cached():  # a blind kernel is computed once, not for every product
@@ -181,7 +179,7 @@ class Convolution(Degradation):
 
         On a canvas of a size that the Fourier transform likes, zeros after the image.
         """
-        size = tuple(-(-n // 16) * 16 for n in x.shape[-2:])
+        size = tuple(8 * next_fast_len(-(-n // 8), real=True) for n in x.shape[-2:])
         spectrum = torch.fft.rfft2(self.kernel.to(x), s=size)
         spectrum = spectrum.conj() if adjoint else spectrum
         return torch.fft.irfft2(torch.fft.rfft2(x, s=size) * spectrum, s=size)
@@ -375,3 +373,12 @@ def _mirrored(length: int, radius: int, like: Tensor) -> Tensor:
     """The indices -radius .. length + radius - 1, led back into the image by mirrors."""
     index = torch.arange(-radius, length + radius, device=like.device) % (2 * length)
     return torch.minimum(index, 2 * length - 1 - index)
+
+
+def _folded(x: Tensor, axis: int, radius: int) -> Tensor:
+    """The transpose of padding by `_mirrored`: only the border has to be added to the rest."""
+    length = x.shape[axis] - 2 * radius
+    index = _mirrored(length, radius, x)
+    ends = [x.narrow(axis, start, radius) for start in (0, length + radius)]
+    border = torch.cat([index[:radius], index[length + radius :]])
+    return x.narrow(axis, radius, length).index_add(axis, border, torch.cat(ends, axis))
