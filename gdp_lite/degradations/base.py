@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from gdp_lite.degradations.shapes import checked_sigma
-from gdp_lite.degradations.solvers import prox_of_images, prox_of_linear, prox_of_pixels, vjp
+from gdp_lite.degradations.solvers import Map, prox_of_images, prox_of_linear, prox_of_pixels, vjp
 from gdp_lite.losses import fidelity_loss
 
 
@@ -38,6 +38,7 @@ class Degradation(nn.Module):
 
     linear = False  # A is linear: conjugate gradients solve `prox`, and there is an adjoint
     pointwise = False  # each number of A(x) depends on the same number of x alone
+    rounds = False  # A rounds: how far it moves is not what its slope promises
     noise_only = False  # A is the identity and the noise white: a photo is a diffused image
     kind = "general"  # the row of `gdp_lite.policy.POLICY` that says how it is sampled
     iterations, tolerance = 20, 1e-4  # of the solvers behind `prox`, where there is no closed form
@@ -159,7 +160,18 @@ class Degradation(nn.Module):
             return prox_of_linear(self.A, self.A_adjoint, x, y, rho, *limits)
         if self.pointwise:
             return prox_of_pixels(self.A, (x, self.start(y)), x, y, rho)
-        return prox_of_images(self.A, x, y, rho, *limits)
+        return prox_of_images(self.linearise, x, y, rho, *limits, self.rounds)
+
+    def linearise(self, x: Tensor) -> tuple[Tensor, Map, Map]:
+        """A(x), and the maps v -> J v and v -> J^T v with the Jacobian J of A at x."""
+        if self.linear:
+            return self.A(x), self.A, self.A_adjoint
+        image, pull = vjp(self.A, x)
+        if self.pointwise:  # J is diagonal
+            slope = pull(torch.ones_like(image))
+            return image, slope.mul, slope.mul
+        # J v, by differentiating u -> J^T u, which is linear, once more.
+        return image, vjp(pull, torch.zeros_like(image))[1], pull
 
 
 def _brief(value: Tensor) -> str:

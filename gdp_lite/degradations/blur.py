@@ -57,11 +57,12 @@ class SeparableBlur(Degradation):
 
     def _along(self, x: Tensor, axis: int) -> Tensor:
         """1-D blur along one axis, mirrored at both ends."""
-        kernel, length = self.kernel.to(x).view(1, 1, -1), x.shape[axis]
-        index = _mirrored(length, kernel.shape[-1] // 2, x)
-        padded = x.index_select(axis, index).movedim(axis, -1)
-        blurred = functional.conv1d(padded.reshape(-1, 1, padded.shape[-1]), kernel)
-        return blurred.reshape(*padded.shape[:-1], length).movedim(-1, axis)
+        kernel, length = self.kernel.to(x), x.shape[axis]
+        padded = x.index_select(axis, _mirrored(length, len(kernel) // 2, x))
+        total = kernel[0] * padded.narrow(axis, 0, length)
+        for tap in range(1, len(kernel)):  # twice as fast as conv1d where there are few
+            total = torch.addcmul(total, padded.narrow(axis, tap, length), kernel[tap])
+        return total
 
     def _gain(self, length: int, like: Tensor) -> Tensor:
         """What the 1-D blur leaves of each of the discrete Fourier frequencies, (length,)."""

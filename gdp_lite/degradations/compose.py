@@ -1,10 +1,12 @@
 """Several things went wrong: one degradation after another."""
 
+from functools import reduce
 from typing import Self
 
 from torch import Generator, Tensor, nn
 
 from gdp_lite.degradations.base import Degradation
+from gdp_lite.degradations.solvers import Map
 from gdp_lite.policy import composed
 
 
@@ -41,6 +43,7 @@ class Compose(Degradation):
         self.stages: list[Degradation] = nn.ModuleList(stages)  # type: ignore[assignment]  # typed
         self.linear = all(stage.linear for stage in stages)
         self.pointwise = all(stage.pointwise for stage in stages)
+        self.rounds = any(stage.rounds for stage in stages)
         self.noise_only = all(stage.noise_only for stage in stages)
         self.kind = stages[-1].kind if self.noise_only else composed(s.kind for s in stages)
 
@@ -57,6 +60,19 @@ class Compose(Degradation):
         for stage in reversed(self.stages):
             y = stage.A_adjoint(y)
         return y
+
+    def linearise(self, x: Tensor) -> tuple[Tensor, Map, Map]:
+        """Stage by stage: most know their derivative better than autograd does."""
+        pushes: list[Map] = []
+        pulls: list[Map] = []
+        for stage in self.stages:
+            x, push, pull = stage.linearise(x)
+            pushes, pulls = [*pushes, push], [pull, *pulls]
+
+        def chained(maps: list[Map]) -> Map:
+            return lambda v: reduce(lambda v, step: step(v), maps, v)
+
+        return x, chained(pushes), chained(pulls)
 
     def simulate(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         for stage in self.stages[:-1]:

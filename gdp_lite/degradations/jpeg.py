@@ -84,6 +84,7 @@ class JPEG(Degradation):
         if rounding not in ("straight-through", "smooth", "none"):
             raise ValueError(f"rounding is straight-through, smooth or none, not {rounding!r}")
         self.sampling, self.rounding = SAMPLING[subsampling], rounding
+        self.rounds = rounding == "straight-through"
         if not all(0 <= n < 8 * m for n, m in zip(offset, self.sampling, strict=True)):
             raise ValueError(f"the offset {offset} is not within a block of {subsampling}")
         self.offset = offset
@@ -118,11 +119,9 @@ class JPEG(Degradation):
     def A(self, x: Tensor) -> Tensor:
         size = [n + m for n, m in zip(x.shape[-2:], self.offset, strict=True)]
         planes = []
-        blocks = self._blocks(x, self._round)
-        for number, (values, table) in enumerate(zip(blocks, self.tables.to(x), strict=True)):
-            values = self._quantise(values * table, table)
-            plane = _join(_DCT.to(x).T @ values @ _DCT.to(x)) + 128
-            plane = self._round(plane).clamp(0, 255)
+        pixels = self._planes(x, self._round)
+        for number, (plane, table) in enumerate(zip(pixels, self.tables.to(x), strict=True)):
+            plane = self._round(self._coded(plane, table) + 128).clamp(0, 255)
             plane = self._upsample(plane, size) if number else plane
             planes.append(plane[..., : size[0], : size[1]])
         planes += [torch.full_like(planes[0], 128)] * (3 - len(planes))
@@ -147,13 +146,14 @@ class JPEG(Degradation):
         close to -log of the interval's probability, whose slope at its edge is 0.8 / sigma.
         """
         planes = []
-        code = zip(self._blocks(x), self._blocks(y), self.tables.to(x), strict=True)
-        for number, (mine, file, table) in enumerate(code):
+        pixels = zip(self._planes(x), self._planes(y), self.tables.to(x), strict=True)
+        for number, (mine, file, table) in enumerate(pixels):
+            mine, file = _transformed(mine) / table, _transformed(file) / table
             rows, columns = self.sampling if number else (1, 1)
             spread = 255 * self.sigma * float(_TO_YCC[number].norm()) / (rows * columns) ** 0.5
             half = (HALF - 0.8 * spread / table).clamp(min=0)
             nearest = torch.clamp(mine, file.round() - half, file.round() + half)
-            plane = _join(_DCT.to(x).T @ ((nearest - mine) * table) @ _DCT.to(x))
+            plane = _inverse((nearest - mine) * table)
             plane = plane.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
             planes.append(self._cut(plane, x))
         planes += [torch.zeros_like(planes[0])] * (3 - len(planes))
@@ -164,16 +164,19 @@ class JPEG(Degradation):
             z = torch.einsum("j,bjhw->bhw", _TO_YCC[0].to(z), z)[:, None].expand_as(z)
         return z
 
-    def _blocks(self, x: Tensor, rounded: Callable[[Tensor], Tensor] = lambda v: v) -> list[Tensor]:
-        """Coefficients in units of the table, before their rounding: [(B, 1, n, m, 8, 8), ...]."""
+    def _planes(self, x: Tensor, rounded: Callable[[Tensor], Tensor] = lambda v: v) -> list[Tensor]:
+        """What is cut into blocks: luma and averaged chroma, 0 in the middle, [(B, 1, h, w), ...].
+
+        h and w are whole blocks.
+        """
         rows, columns = self.sampling
         top, left = self.offset
         bottom, right = -(x.shape[-2] + top) % (8 * rows), -(x.shape[-1] + left) % (8 * columns)
         x = functional.pad(255 * x.clamp(0, 1), (left, right, top, bottom), mode="replicate")
         shift = torch.tensor([0, 128, 128]).to(x).view(3, 1, 1)
         ycc = rounded(torch.einsum("ij,bjhw->bihw", _TO_YCC.to(x), rounded(x)) + shift)
-        blocks = []
-        for number, table in enumerate(self.tables.to(x)):
+        planes = []
+        for number in range(len(self.tables)):
             plane = ycc[:, number : number + 1]
             if number and rows * columns > 1:
                 # libjpeg rounds a half down and up in turn, along the rows.
@@ -181,8 +184,8 @@ class JPEG(Degradation):
                 turn = turn / (rows * columns) if columns > 1 else 0 * turn + 0.25
                 plane = functional.avg_pool2d(plane, self.sampling)
                 plane = rounded(plane + turn.to(x))
-            blocks.append(_DCT.to(x) @ _split(plane - 128) @ _DCT.to(x).T / table)
-        return blocks
+            planes.append(plane - 128)
+        return planes
 
     def _cut(self, plane: Tensor, x: Tensor) -> Tensor:
         """What of whole blocks lies over x."""
@@ -220,23 +223,26 @@ class JPEG(Degradation):
             return value + ((value + UP).floor() - value).detach()
         return value
 
-    def _quantise(self, value: Tensor, table: Tensor) -> Tensor:
-        if self.rounding == "smooth":
-            value = value / table
-            return table * (value - torch.sin(2 * math.pi * value) / (2 * math.pi))
+    def _coded(self, plane: Tensor, table: Tensor) -> Tensor:
+        """To the rounded coefficients and back."""
         if self.rounding == "none":
-            return value
+            return plane
+        if self.rounding == "smooth":
+            value = _transformed(plane) / table
+            return _inverse(table * (value - torch.sin(2 * math.pi * value) / (2 * math.pi)))
         # libjpeg's transform keeps eighths, so halves are frequent; they go away from 0.
-        steps = (8 * value).round() / 8 / table * (1 + 1e-6)
-        return value + (table * steps.round() - value).detach()
+        steps = (8 * _transformed(plane.detach())).round() / 8 / table * (1 + 1e-6)
+        # Without rounding the two transforms cancel: no gradient needs them.
+        return plane + (_inverse(table * steps.round()) - plane).detach()
 
 
-def _split(plane: Tensor) -> Tensor:
-    """(B, 1, H, W) -> (B, 1, H / 8, W / 8, 8, 8)."""
-    return plane.unfold(-2, 8, 8).unfold(-2, 8, 8)
+def _transformed(plane: Tensor) -> Tensor:
+    """Cosine coefficients of each block: (B, 1, H, W) -> (B, 1, H / 8, W / 8, 8, 8)."""
+    return _DCT.to(plane) @ plane.unfold(-2, 8, 8).unfold(-2, 8, 8) @ _DCT.to(plane).T
 
 
-def _join(blocks: Tensor) -> Tensor:
-    """The inverse of `_split`."""
+def _inverse(coefficients: Tensor) -> Tensor:
+    """The inverse of `_transformed`."""
+    blocks = _DCT.to(coefficients).T @ coefficients @ _DCT.to(coefficients)
     batch, one, rows, columns = blocks.shape[:4]
     return blocks.transpose(-3, -2).reshape(batch, one, 8 * rows, 8 * columns)

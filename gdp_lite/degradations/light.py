@@ -82,7 +82,7 @@ class LinearLight(Degradation):
             raise ValueError(f"LinearLight needs a degradation, not {inner}")
         if inner.sigma:
             raise ValueError("the noise is added after encoding: give sigma to LinearLight")
-        self.inner, self.pointwise = inner, inner.pointwise
+        self.inner, self.pointwise, self.rounds = inner, inner.pointwise, inner.rounds
 
     def A(self, x: Tensor) -> Tensor:
         return linear_to_srgb(self.inner.A(srgb_to_linear(x)))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 Map = Callable[[Tensor], Tensor]
+Linearise = Callable[[Tensor], tuple[Tensor, Map, Map]]  # of `Degradation`
 
 
 def conjugate_gradients(apply: Map, right: Tensor, iterations: int, tolerance: float) -> Tensor:
@@ -84,22 +85,30 @@ def prox_of_pixels(
 
 
 def prox_of_images(
-    A: Map, x: Tensor, y: Tensor, rho: float, iterations: int, tolerance: float, steps: int = 8
+    linearise: Linearise,
+    x: Tensor,
+    y: Tensor,
+    rho: float,
+    iterations: int,
+    tolerance: float,
+    rounds: bool = False,
+    steps: int = 8,
 ) -> Tensor:
     """Any A: Gauss-Newton steps, solved to a tenth, each image with a damping of its own.
 
-    Until a step gains less than the share sqrt(`tolerance`): enough within a sampler.
+    Until a step gains less than the share sqrt(`tolerance`): enough within a sampler. Where A
+    rounds, also until a step after the first gains less than a quarter of what its linear model
+    promises: what rounding moves back and forth has no slope that could be followed.
     """
 
     def objective(z: Tensor, image: Tensor) -> Tensor:
         return per_image((image - y).square()) + rho * per_image((z - x).square())
 
     z, damping = x, x.new_zeros(len(x), 1, 1, 1)
-    image, pull = vjp(A, z)
+    moved = torch.zeros_like(damping, dtype=torch.bool)
+    image, push, pull = linearise(z)
     value = objective(z, image)
     for _ in range(steps):
-        # J v, by differentiating u -> J^T u, which is linear, once more.
-        push = vjp(pull, torch.zeros_like(image))[1]
 
         def apply(
             v: Tensor, pull: Map = pull, push: Map = push, damping: Tensor = damping
@@ -107,15 +116,23 @@ def prox_of_images(
             return pull(push(v)) + (rho + damping) * v
 
         right = pull(y - image) + rho * (x - z)
-        trial = z + conjugate_gradients(apply, right, iterations, 0.1)
-        trial_value = objective(trial, A(trial))
+        step = conjugate_gradients(apply, right, iterations, 0.1)
+        promised = per_image(right * step) / value
+        trial = z + step
+        ahead = linearise(trial)
+        trial_value = objective(trial, ahead[0])
         better = trial_value < value
         damping = torch.where(better, damping / 8, 8 * damping + 0.05)
         z, gained = torch.where(better, trial, z), (value - trial_value) / value
         value = torch.minimum(value, trial_value)
-        if bool((torch.where(better, gained <= tolerance**0.5, damping > 3)).all()):
+        done = torch.where(better, gained <= tolerance**0.5, damping > 3)
+        if rounds:
+            done |= moved & (gained < promised / 4)
+            moved |= better
+        if bool(done.all()):
             break
-        image, pull = vjp(A, z)
+        if bool(better.any()):
+            image, push, pull = ahead if bool(better.all()) else linearise(z)
     return z
 
 
