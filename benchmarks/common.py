@@ -158,6 +158,22 @@ def save_parts(name, parts, keep=False):
     save_results(name, [{key: row.get(key, "") for key in keys} for row in rows])
 
 
+def save_anew(name, rows, *keys):
+    """The table with those rows replaced that agree with one of the new in these columns."""
+    new = {}
+    for row in rows:
+        new.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
+    with open(FOLDER / f"{name}.csv", newline="", encoding="utf-8") as file:
+        stored = list(csv.DictReader(file))
+    table = []
+    for row in stored:
+        found = new.get(tuple(row[key] for key in keys))
+        table += [row] if found is None else found
+        if found:
+            found.clear()
+    save_results(name, table)
+
+
 def show(row):
     """Print a row of a table as soon as it is known."""
     print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)

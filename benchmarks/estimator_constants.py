@@ -26,13 +26,20 @@
   60, from its fourth row and sixth column on, and as a PNG or once more as a JPEG of quality 92:
   the shares in which grid and steps are found; and "in vain", of the photos without that first
   JPEG.
+- Contrast (`degradations.light`), crops of 256 x 256: of each statistic the median over every
+  fifth photo of train/photos, where the contrast is 1 ("usual"), and what it tells of the contrast
+  of train/val's: the median of found over true, and the root mean square of its logarithm. The
+  standard deviation; the distance of black from white as levels take it, of means over the
+  channels; quantiles of the distance from 1/2; and that together with the standard deviation, a
+  Gaussian posterior of their logarithms. Then crops of 96 x 96 of every eighth restored with the
+  contrast found and held, and learned from there on: gain in PSNR over the photo.
 
-Writes gdp_lite/book/results/estimator_constants.csv. About 14 minutes on one core; --part makes
+Writes gdp_lite/book/results/estimator_constants.csv. About 20 minutes on one core; --part makes
 the rows of one part anew, and leaves the others as they are.
 """
 
 import csv
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from unittest.mock import patch
 
@@ -46,7 +53,15 @@ from torch.nn.functional import avg_pool2d
 from gdp_lite import tasks
 from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.metrics import psnr
-from gdp_lite.degradations import Blur, GaussianBlur, defocus_kernel, motion_kernel
+from gdp_lite.degradations import (
+    Blur,
+    Contrast,
+    GaussianBlur,
+    LinearLight,
+    defocus_kernel,
+    light,
+    motion_kernel,
+)
 from gdp_lite.estimators import (
     anchors,
     cast_posterior,
@@ -93,6 +108,12 @@ LENGTHS = (3.0, 5.0, 8.0)  # pixels, of a movement
 EARLIER = {"HIGHEST": (3, 4, 6, 7), "READ": (3, 6, 12), "AGREE": (1.12, 1.25, 1.5)}
 FIRST, CORNER = (20, 40, 60), (3, 5)  # qualities; rows and columns that were cut away
 SECOND = {"PNG": None, "JPEG 92": 92}
+FARTHEST = ((2, 0.9995), (4, 0.99), (4, 0.999), (4, 0.9995), (4, 1.0), (8, 0.9995))
+# (contrast, noise of 255, side, how); without noise rounded to 8 bits
+CONTRASTS = [(c, 2, 256, "") for c in (0.2, 0.35, 0.5, 0.75, 1.0, 1.5)]
+CONTRASTS += [(c, 10, 256, "") for c in (0.2, 0.35, 0.5)] + [(0.35, 2, 128, "")]
+CONTRASTS += [(c, 0, 256, "") for c in (0.35, 1.0)]
+CONTRASTS += [(1.5, 0, 256, "clipped"), (0.5, 2, 256, "in light")]
 
 
 def blurred(x, width):
@@ -293,16 +314,91 @@ def right_one(found, quality):
     return offset == list(CORNER) and abs(float(shares.median()) - 1) < 0.1
 
 
+def farthest(means, quantile):
+    def statistic(y):
+        with patch.multiple(light, MEANS=means, FARTHEST=quantile):
+            return light.reach(y)
+
+    return statistic
+
+
+def black_to_white(y):
+    grey = avg_pool2d(y, 2).mean(1).numpy()
+    return float(np.ptp(np.quantile(grey, (0.001, 0.999))))
+
+
+def contrasts(trained, held):
+    trained, held = list(trained), list(held)
+    rules = {"standard deviation": lambda y: float(y.std()), "levels": black_to_white}
+    rules |= {f"{n} x {n}, {q}": farthest(n, q) for n, q in FARTHEST}
+    today, both = f"{light.MEANS} x {light.MEANS}, {light.FARTHEST}", "both"
+
+    def logs(photos):
+        table = np.array([[rule(y) for rule in rules.values()] for y in photos])
+        return dict(zip(rules, np.log(np.maximum(table, 1e-4)).T, strict=True))
+
+    def crops(photos, side):
+        return [centre(x, min(side, *x.shape[-2:])) for x in photos]
+
+    good = logs(crops(trained, 256))
+    usual = {name: float(np.median(values)) for name, values in good.items()}
+    pair = ["standard deviation", today]
+    weights = np.linalg.solve(np.cov([good[name] for name in pair]), (1, 1))
+    weights /= weights.sum()
+    for contrast, noise, side, how in CONTRASTS:
+        F = Contrast(contrast)
+        F = (LinearLight(F) if how == "in light" else F).requires_grad_(False)
+        F.sigma, ys = noise / 255, []
+        for number, x in enumerate(crops(held, side)):
+            y = F.simulate(x, torch.Generator().manual_seed(number))
+            y = y if noise else (255 * y).round() / 255
+            y = y.clamp(0, 1) if how == "clipped" else y
+            ys.append(srgb_to_linear(y) if how == "in light" else y)
+        found = {name: values - usual[name] for name, values in logs(ys).items()}
+        found[both] = weights @ [found[name] for name in pair]
+        for name, values in found.items():
+            wrong = values - np.log(contrast)
+            case = f"{len(ys)} photos, {contrast}, noise {noise}, {side} pixels, {how}"
+            yield {
+                "constant": "REACH", "on": case.removesuffix(", "), "value": name,
+                "today": name == today, "usual": float(np.exp(usual[name])) if name != both else "",
+                "found over true": float(np.exp(np.median(wrong))),
+                "error": float(np.sqrt(np.mean(wrong**2))),
+            }  # fmt: skip
+
+
+def contrast_learned(crops, prior):
+    for contrast in (0.35, 0.6, 1.0):
+        scores = {"held": [], "learned": []}
+        for number, x in enumerate(crops):
+            F = Contrast(contrast, 2 / 255)
+            y = F.simulate(x, torch.Generator().manual_seed(number)).detach()
+            for way, found in scores.items():
+                F.initialise(y).requires_grad_(way == "learned")
+                seed = torch.Generator().manual_seed(1)
+                z = restore(y, F, prior, initial="given", generator=seed).image
+                found.append(float(psnr(z, x) - psnr(y, x)))
+        held, learned = (torch.tensor(found).double() for found in scores.values())
+        for way, gains in (("held", held), ("learned", learned)):
+            gap, error = mean_and_error(gains - held)
+            yield {
+                "constant": "REACH", "on": f"{len(gains)} crops, {contrast}, restored",
+                "value": way, "today": way == "held", "gain": float(gains.mean()),
+                "worst": float(gains.min()), "difference": gap, "standard error": error,
+            }  # fmt: skip
+
+
 def main():
     parser = arguments(__doc__, "train/photos, train/val and train/large")
     parser.add_argument("--captures", default=str(CAPTURES))
-    kinds = ("edges", "casts", "coding", "noise odds", "movement", "earlier JPEG")
+    kinds = ("edges", "casts", "coding", "noise odds", "movement", "earlier JPEG", "contrast")
     parser.add_argument("--part", choices=kinds)
     args = parser.parse_args()
     torch.set_num_threads(1)
     trained = islice(photos(f"{args.shared}/train/photos"), 0, None, 42)
     held = list(islice(photos(f"{args.shared}/train/val"), 0, None, 5))
     crops = [centre(x, 128) for _, x in held[::2]]
+    eighth = islice(photos(f"{args.shared}/train/val"), 3, None, 8)
     large = (x for _, x in photos(f"{args.shared}/train/large") if min(x.shape[-2:]) > 768)
     parts = {
         "edges": edges(trained),
@@ -311,6 +407,13 @@ def main():
         "noise odds": noise_odds(Path(args.captures)),
         "movement": movements(args.shared),
         "earlier JPEG": earlier(islice(large, 0, None, 2)),
+        "contrast": chain(
+            contrasts(
+                (x for _, x in islice(photos(f"{args.shared}/train/photos"), 0, None, 5)),
+                (x for _, x in photos(f"{args.shared}/train/val")),
+            ),
+            contrast_learned([centre(x, 96) for _, x in eighth], load_prior()),
+        ),
     }
     some = parts.values() if args.part is None else [parts[args.part]]
     save_parts("estimator_constants", some, keep=args.part is not None)

@@ -1,18 +1,19 @@
 """Perceptual terms switched on, one at a time: what they do to a restoration and what they cost.
 
-    python benchmarks/perceptual.py --shared ../shared
+    python benchmarks/perceptual.py --shared ../shared [--only CASE ...]
 
 96 x 96 centre crops of every third Kodak photo, simulated degradations, the bundled prior, 20
 steps, fixed seeds. For each term and lambda2 the PSNR in dB and HaarPSI (Reisenhofer et al. 2018)
 of the restored photos, their mean difference from the same restoration without the term with the
 standard error of that paired difference, and the time relative to it. LPIPS takes part where its
-backbone can be had. Writes gdp_lite/book/results/perceptual.csv. About 10 minutes on one core.
+backbone can be had. Writes gdp_lite/book/results/perceptual.csv. About 10 minutes on one core;
+--only makes the rows of these cases anew.
 """
 
 import time
 
 import torch
-from common import arguments, haarpsi, kodak, mean_and_error, show
+from common import arguments, haarpsi, kodak, mean_and_error, save_anew, show
 
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.perceptual import (
@@ -72,10 +73,14 @@ class WithTerm:
 
 
 def main():
-    args = arguments(__doc__).parse_args()
+    parser, names = arguments(__doc__), [what for what, *_ in cases()]
+    parser.add_argument("--only", nargs="*", choices=names, help="these cases alone")
+    args = parser.parse_args()
     x = torch.cat(kodak(args.shared, SIZE, every=3))
     prior, rows = load_prior(), []
     for what, degradation, initial, terms in cases():
+        if what not in (args.only or names):
+            continue
         y = degradation.simulate(x, torch.Generator().manual_seed(1)).detach()
 
         def score(denoiser, degradation=degradation, y=y, initial=initial):
@@ -101,7 +106,10 @@ def main():
                 row["time"] = found[2] / plain[2]
                 rows.append(row)
                 show(row)
-    save_results("perceptual", rows)
+    if args.only:
+        save_anew("perceptual", rows, "what")
+    else:
+        save_results("perceptual", rows)
 
 
 if __name__ == "__main__":

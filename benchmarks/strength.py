@@ -1,15 +1,16 @@
 """Is the best strength the same for every degradation and at every size?
 
-    python benchmarks/strength.py --shared ../shared
+    python benchmarks/strength.py --shared ../shared [--only NAME ...]
 
 Simulated degradations, known, over centre crops of the Kodak photos: 128 x 128 of every third,
 256 x 256 of two; the default steps, fixed seeds, the bundled prior. For every strength of a log
 grid, two values a decade, the mean PSNR in dB and its paired difference from the best of the grid,
-with the standard error. Writes gdp_lite/book/results/strength.csv. About 30 minutes on one core.
+with the standard error. Writes gdp_lite/book/results/strength.csv. About 30 minutes on one core;
+--only makes the rows of these degradations anew.
 """
 
 import torch
-from common import arguments, kodak, mean_and_error, operators, show
+from common import arguments, kodak, mean_and_error, operators, save_anew, show
 
 from gdp_lite.book.metrics import psnr
 from gdp_lite.book.results import save_results
@@ -43,14 +44,19 @@ def rows_of(size, name, x, prior):
 
 
 def main():
-    args = arguments(__doc__).parse_args()
+    parser = arguments(__doc__)
+    parser.add_argument("--only", nargs="*", choices=NAMES, help="these degradations alone")
+    args = parser.parse_args()
     torch.set_num_threads(1)
     prior, rows = load_prior(), []
     for size, every in EVERY.items():
         x = torch.cat(kodak(args.shared, size, every))
-        for name in NAMES:
+        for name in args.only or NAMES:
             rows += rows_of(size, name, x, prior)
-    save_results("strength", rows)
+    if args.only:
+        save_anew("strength", rows, "size", "operator")
+    else:
+        save_results("strength", rows)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,19 @@ def test_one_part_made_anew_leaves_the_others_as_they_are(tmp_path, monkeypatch)
     assert text == "constant,value,more\nB,2.5,\nA,3,0.25\n"
 
 
+def test_rows_made_anew_stand_where_they_stood(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS[0].parent)
+    common = importlib.import_module("common")
+    monkeypatch.setattr(common, "FOLDER", tmp_path)
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    rows = [{"size": n, "kind": kind, "value": 1} for n in (1, 2) for kind in "aba"]
+    results.save_results("table", rows)
+    anew = [{"size": 2, "kind": "a", "value": value} for value in (3, 4, 5)]
+    common.save_anew("table", anew, "size", "kind")
+    text = (tmp_path / "table.csv").read_text(encoding="utf-8")
+    assert text == "size,kind,value\n1,a,1\n1,b,1\n1,a,1\n2,a,3\n2,a,4\n2,a,5\n2,b,1\n"
+
+
 def test_samplers_of_the_table_end_near_the_posterior(monkeypatch):
     """Where the prior is exact: a sample errs by up to the root of 2 more than the mean does."""
     monkeypatch.syspath_prepend(BENCHMARKS[0].parent)

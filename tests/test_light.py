@@ -196,6 +196,33 @@ def test_guesses_from_the_photo():
     assert float(both.phi()["stages.1.exponent"]) == pytest.approx(2, rel=0.1)
 
 
+@pytest.mark.parametrize("extreme", [0.01, 0.99])
+@pytest.mark.parametrize("contrast", [0.2, 0.5, 1.0, 1.5])
+def test_contrast_is_told_by_black_or_white(contrast, extreme):
+    """A pale wall with one dark or white window: its spread, a tenth of a usual one, tells nothing.
+
+    Within 5%; under noise, beyond [0, 1], in the light as well; one number far off does not count.
+    """
+    x = 0.6 + 0.1 * photo(128, 160)
+    x[..., 40:64, 48:72] = extreme
+    y = Contrast(contrast, 2 / 255).simulate(x, torch.Generator().manual_seed(0)).detach()
+    y[:, 1, 10, 10] = 4.0
+    guess = Contrast().initialise(y)
+    assert float(guess.contrast) == pytest.approx(contrast, rel=0.05)
+    assert not any(p.requires_grad for p in guess.parameters()), "held"
+    light = LinearLight(Contrast(contrast))
+    found = LinearLight(Contrast()).initialise(light(x).detach()).phi()["inner.contrast"]
+    assert float(found) == pytest.approx(contrast, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (37, 53)])
+def test_a_photo_of_one_colour_has_a_contrast(size):
+    """That of its distance from 1/2; the least there is if it is 1/2."""
+    for value, contrast in ((0.5, 0.06), (0.0, 1.01), (1.0, 1.01), (0.25, 0.505)):
+        guess = Contrast().initialise(torch.full((1, 3, *size), value))
+        assert float(guess.contrast) == pytest.approx(contrast, rel=1e-3)
+
+
 def test_draws_spread_as_the_posterior_does():
     """A clipped channel tells only a bound: wider than where nothing is clipped."""
     x = photo(40, 60)
