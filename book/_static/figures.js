@@ -82,8 +82,9 @@ addEventListener("resize", scrolled);
 addEventListener("input", scrolled); // another frame is shown
 addEventListener("scroll", event => event.target !== document && scrolled(), true);
 
-// Tables of four columns and more, of which two hold sentences, are cards on a phone, and those of
-// three, where the first does and names nothing by a symbol or a number. Each cell is told its column. What they are to a screen reader is said, as another display forgets it.
+// Tables of four columns and more, of which two hold sentences, are cards on a phone. So are those of
+// three, where most rows begin with words, not with a symbol or a number. Each cell is told what its
+// column is. What they are to a screen reader is said, as another display forgets it.
 const LONG = 22; // characters: two such columns leave no room for a third
 document.addEventListener("DOMContentLoaded", () => {
   for (const name of document.querySelectorAll(".bd-article table.table td code .pre"))
@@ -94,7 +95,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const long = k => rows.some(row => (row[k]?.textContent.trim().length ?? 0) > LONG);
     const sentences = heads.filter((head, k) => long(k)).length;
     const symbols = cell => [...cell.querySelectorAll(".math")].map(e => e.textContent).join("");
-    const named = rows.some(([cell]) => cell.textContent.length - symbols(cell).length > LONG);
+    const wordy = ([cell]) => cell.textContent.length - symbols(cell).length > LONG / 2;
+    const named = rows.filter(wordy).length > rows.length / 2;
     if (heads.length < (named ? 3 : 4) || sentences < 2 || table.closest(".kinds")) continue;
     table.classList.add("gdp-wordy");
     table.setAttribute("role", "table");
