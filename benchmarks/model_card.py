@@ -148,7 +148,7 @@ def draw_curve():
     minutes, loss, held_back = (
         np.array([float(row[name]) for row in log]) for name in ("minutes", "loss", "val_loss")
     )
-    figure, axis = plt.subplots(figsize=(6, 2.8))
+    figure, axis = plt.subplots(figsize=(4.4, 2.8))  # legible on a phone
     axis.plot(minutes, loss, label="training photos")
     axis.plot(minutes, held_back, label="64 fixed crops held back")
     axis.set(
@@ -156,7 +156,7 @@ def draw_curve():
     )
     axis.legend()
     figure.tight_layout()
-    figure.savefig(BUNDLED / "training_log.png", dpi=90, metadata={"Software": None})
+    figure.savefig(BUNDLED / "training_log.png", dpi=100, metadata={"Software": None})
 
 
 def main():

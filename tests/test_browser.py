@@ -10,6 +10,7 @@ import io
 import itertools
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import threading
@@ -23,7 +24,9 @@ from PIL import Image
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-HTML = Path(__file__).parents[1] / "_build" / "html"
+ROOT = Path(__file__).parents[1]
+HTML = ROOT / "_build" / "html"
+letters = runpy.run_path(str(ROOT / "book" / "_ext" / "weight.py"))["letters"]
 START = HTML / "index.html"  # only sends the reader on to the first page
 PAGES = [
     str(path.relative_to(HTML))
@@ -206,15 +209,19 @@ def test_figures_are_numbered(page):
 
 
 def test_plots_are_legible_on_a_phone(page):
-    """Their letters, of 13 pixels and more, are shown at three quarters of that at least. Plots
-    that stand beside each other have their words below them, as text."""
+    """Their smallest letters are shown with ten pixels at least. Plots that stand beside each other
+    have their words below them, as text."""
     page.set_viewport_size({"width": 390, "height": 844})
-    scales = page.eval_on_selector_all(
+    shown = page.eval_on_selector_all(
         ".cell_output figure > img[src$='.png'], figure.drawing .gdp-cell:only-child img",
-        "all => all.filter(i => i.checkVisibility()).map(i => [i.src.slice(-20), "
+        "all => all.filter(i => i.checkVisibility()).map(i => [i.src.split('/').pop(), "
         "i.getBoundingClientRect().width / i.getAttribute('width')])",
     )
-    assert [(name, scale) for name, scale in scales if scale < 0.725] == []
+    notebook = ROOT / Path(page.name).with_suffix(".ipynb")
+    drawn = letters(notebook) if notebook.is_file() else {}
+    small = [(name, drawn[name] * scale) for name, scale in shown if name in drawn]
+    assert len(small) == len([name for name, _ in shown if name.endswith(".png")])
+    assert [(name, letter) for name, letter in small if letter < 9.9] == []
     small = """all => all.filter(i => i.checkVisibility()).map(i => [i.alt.slice(0, 40),
       i.getBoundingClientRect().width / i.getAttribute('width')])"""
     moving = page.eval_on_selector_all("figure.drawing .gdp-cell:only-child img", small)

@@ -1,5 +1,8 @@
 """What the book adds to its pages: weight, head, results, formulas, references."""
 
+import base64
+import hashlib
+import json
 import re
 import runpy
 from pathlib import Path
@@ -30,12 +33,32 @@ def test_all_pictures_but_the_first_wait(tmp_path):
     Image.new("RGB", (600, 300)).save(tmp_path / "plot.png")
     page = '<img alt="a" src="photo.jpg" />' * 2 + '<img alt="b" src="plot.png">'
     page += '<img alt="c" src="data:image/webp;base64,AA" width="1" height="1">'
-    first, second, plot, inside = re.findall("<img[^>]*>", WEIGHT["lazy"](page, tmp_path))
+    changed = WEIGHT["lazy"](page, tmp_path, {"plot.png": 12.5})
+    first, second, plot, inside = re.findall("<img[^>]*>", changed)
     assert "lazy" not in first
     assert 'loading="lazy"' in second
     assert 'width="40" height="30"' in first
-    assert '--legible: 438px"' in plot
+    assert '--legible: 480px"' in plot, "letters of 12.5 pixels are shown with 10"
     assert inside == '<img alt="c" src="data:image/webp;base64,AA" width="1" height="1">'
+
+
+def test_a_plots_smallest_letters_are_known_from_its_code(tmp_path):
+    def drawn(code, content):
+        output = {"data": {"image/png": base64.b64encode(content).decode()}}
+        return {"cell_type": "code", "source": code, "outputs": [output]}
+
+    def found(*cells):
+        (tmp_path / "chapter.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+        names = {f"{hashlib.sha256(name).hexdigest()}.png": name for name in (b"one", b"two")}
+        told = WEIGHT["letters"](tmp_path / "chapter.ipynb")
+        return {names[file]: letter for file, letter in told.items()}
+
+    plain = drawn("axis.plot(x)", b"one")
+    small = drawn("axis.legend(fontsize=8)\naxis.set_title(name, fontsize=12)", b"two")
+    assert found(plain, small) == {b"one": 10 * 100 / 72, b"two": 8 * 100 / 72}
+    settings = {"cell_type": "code", "outputs": []}
+    settings["source"] = 'plt.rcParams.update({"figure.dpi": 144, "font.size": 9})'
+    assert found(settings, plain, small) == {b"one": 18, b"two": 16}
 
 
 def test_panels_are_windows_on_one_file(tmp_path):
@@ -126,6 +149,18 @@ def test_a_chart_of_no_row_is_refused():
         RESULTS["chart"](
             "cost", load_results("cost"), {"value": "time", "where": "operator=fog", "label": "x"}
         )
+
+
+def test_a_charts_words_take_the_place_of_values_and_keep_groups_together():
+    rows = [{"kind": k, "by": b, "x": n} for n, (k, b) in enumerate(("am", "bm", "an"), start=1)]
+    options = {"value": "x", "group": "kind", "label": "{by}", "names": "kind", "told": "x"}
+    html = RESULTS["chart"]("made up", rows, options | {"words": "a=first; m=by hand"})
+    assert re.findall(r'scope="row(?:group)?".*?>(.*?)</th>', html) == [
+        "first", "by hand", "n", "b", "by hand",
+    ]  # fmt: skip
+    assert re.findall(r'"number">(.*?)<', html) == ["1.00", "3.00", "2.00"]
+    with pytest.raises(ValueError, match=r"no row of made up that is drawn has \['z'\]"):
+        RESULTS["chart"]("made up", rows, options | {"words": "z=nothing"})
 
 
 def test_every_class_of_the_page_has_its_picture():

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,9 +31,14 @@ def credit(entry):
     )
 
 
+def typeset(line):
+    """A line of `diagnose`, with a minus where a terminal has a hyphen."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", line)
+
+
 def seen(entry):
     """Markdown: what was found that a person would see, in a sentence."""
-    told = "; ".join(entry["findings"][kind]["line"] for kind in entry["seen"])
+    told = "; ".join(typeset(entry["findings"][kind]["line"]) for kind in entry["seen"])
     return f"**Found**: {told or 'nothing that a person would see'}."
 
 
@@ -46,8 +52,9 @@ def findings(entry):
         done = "undone" if kind in entry["kinds"] else "left alone"
         if kind in entry["kinds"] and kind not in entry["seen"]:
             done = "undone, as asked"
-        # Its last digits are not known: `visible` is a model's.
-        rows.append(f"| {kind} | {found['line']} | {100 * found['visible']:.0f}% | {done} |")
+        line, visible = typeset(found["line"]), 100 * found["visible"]
+        # The share's last digits are not known: `visible` is a model's.
+        rows.append(f"| {kind} | {line} | {visible:.0f}% | {done} |")
     return "\n".join(rows)
 
 
@@ -68,6 +75,8 @@ def measured(crop):
     flat = {way: crop["flat"][way] for way in WAYS if way in crop["flat"]}
     if "classical" not in flat:
         return ""
+    if not any(f"{value:.1f}" != "0.0" for values in flat.values() for value in values.values()):
+        return "Its flattest squares are of one colour, in all three: there is no noise to measure."
     return "; ".join(
         f"{what}: " + ", ".join(f"{way} {values[key]:.1f}" for way, values in flat.items())
         for what, key in (

@@ -2,7 +2,9 @@
 
 `{results} NAME` draws `value`, with its `error`, of the rows of gdp_lite/book/results/NAME.csv that
 `where` admits: a line of the page for each, so that it is read on a phone as on a desk, by eye or
-by ear. Columns have names for people here, and a test sees that none is missing.
+by ear. Columns have names for people here, and a test sees that none is missing. What a value is
+called in a chart, where it is another word, is said beside the chart: `words`, "known=the true Φ;
+photo=the photo left alone".
 """
 
 import math
@@ -152,12 +154,25 @@ def admitted(row, where):
     return True
 
 
+def in_words(name, rows, told):
+    """Rows as a chart writes them, by `words`; ValueError where none of them has a word."""
+    pairs = (pair.split("=") for pair in told.split(";") if pair)
+    words = {value.strip(): word.strip() for value, word in pairs}
+    rows = [{column: written(value) for column, value in row.items()} for row in rows]
+    if unused := set(words).difference(*(row.values() for row in rows)):
+        raise ValueError(f"results: no row of {name} that is drawn has {sorted(unused)}")
+    return [{column: words.get(value, value) for column, value in row.items()} for row in rows]
+
+
 def chart(name, rows, options):
-    """The rows as a table in which one column is drawn."""
+    """The rows as a table in which one column is drawn, those of a group together."""
     value, error, unit = options["value"], options.get("error"), options.get("unit", "")
     rows = [row for row in rows if admitted(row, options.get("where", "")) and known(row[value])]
     if not rows:
         raise ValueError(f"results: no row of {name} has {value!r} where {options.get('where')!r}")
+    columns = options.get("group", "").split()
+    groups = list(dict.fromkeys(tuple(row[c] for c in columns) for row in rows))
+    rows.sort(key=lambda row: groups.index(tuple(row[c] for c in columns)))
     spans = [(row[value], row[error] if error and known(row[error]) else 0.0) for row in rows]
     low = min(0.0, *(v - 2 * e for v, e in spans))
     high = max(0.0, *(v + 2 * e for v, e in spans))
@@ -170,13 +185,13 @@ def chart(name, rows, options):
     out += [f'<thead><tr><th scope="col">{escape(options["names"])}</th>']
     out += [f'<th scope="col" colspan="2">{escape(drawn)}</th></tr></thead><tbody>']
     last, places = None, decimals(v for v, e in spans if not e)
+    rows = in_words(name, rows, options.get("words", ""))
     for row, (number, doubt) in zip(rows, spans, strict=True):
-        group = ", ".join(written(row[c]) for c in options.get("group", "").split())
-        group = options.get("grouped", "{}").format(group)
-        if options.get("group") and group != last:
+        group = options.get("grouped", "{}").format(", ".join(row[c] for c in columns))
+        if columns and group != last:
             out += [f'<tr class="group"><th scope="rowgroup" colspan="3">{escape(group)}</th></tr>']
             last = group
-        label = options["label"].format_map({k: written(v) for k, v in row.items()})
+        label = options["label"].format_map(row)
         left, right = sorted((place(0.0), place(number)))
         bar = f'<i class="zero" style="left:{place(0):.2f}%"></i>'
         bar += f'<i class="bar" style="left:{left:.2f}%;width:{right - left:.2f}%"></i>'
@@ -210,7 +225,7 @@ class Results(SphinxDirective):
 
     required_arguments = 1
     option_spec: ClassVar = dict.fromkeys(
-        ("value", "error", "unit", "where", "group", "grouped", "label", "names", "told"),
+        ("value", "error", "unit", "where", "group", "grouped", "label", "names", "told", "words"),
         directives.unchanged,
     )
 

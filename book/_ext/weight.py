@@ -4,6 +4,9 @@ The theme brings Font Awesome (two scripts, four fonts, 1.9 MB) for fourteen ico
 `_static/icons.css` draws. MathJax comes in a dozen bundles, of which a page loads one.
 """
 
+import base64
+import hashlib
+import json
 import re
 import shutil
 from functools import cache
@@ -14,20 +17,49 @@ from PIL import Image
 ICONS = re.compile(r"\s*<(?:script|link)\b[^>]*vendor/fontawesome/[^>]*>(?:</script>)?")
 
 
+LEGIBLE = 10  # pixels of a letter on a phone
+POINT = 72  # of an inch
+AS_DRAWN = {"figure.dpi": 100, "font.size": 10}  # matplotlib's, where a chapter sets no others
+
+
+def letters(notebook):
+    """name of a plot's file -> its smallest letters in pixels, by the code that drew it."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    cells = [cell for cell in cells if cell["cell_type"] == "code"]
+    source = "\n".join("".join(cell["source"]) for cell in cells)
+    settings = re.findall(r'"(figure\.dpi|font\.size)": (\d+)', source)
+    drawn = AS_DRAWN | {name: int(number) for name, number in settings}
+    found = {}
+    for cell in cells:
+        points = map(int, re.findall(r"fontsize=(\d+)", "".join(cell["source"])))
+        smallest = min([drawn["font.size"], *points]) * drawn["figure.dpi"] / POINT
+        for output in cell["outputs"]:
+            if plot := output.get("data", {}).get("image/png"):
+                content = base64.b64decode("".join(plot))
+                found[f"{hashlib.sha256(content).hexdigest()}.png"] = smallest
+    return found
+
+
 @cache
-def size(path):
-    """Width and height of a picture, as attributes; nothing for a drawing."""
+def size(path, letter=None):
+    """Width and height of a picture, as attributes; nothing for a drawing.
+
+    letter: of a plot, its smallest letters in pixels; it says how wide they are legible on a phone.
+    """
     if path.suffix == ".svg":
         return ""
     with Image.open(path) as file:
         told = f' width="{file.width}" height="{file.height}"'
-        if path.suffix == ".png":  # a plot: its letters, some 14 pixels, are legible at 10
-            told += f' style="--legible: {round(0.73 * file.width)}px"'
+        if letter:
+            told += f' style="--legible: {round(LEGIBLE / letter * file.width)}px"'
         return told
 
 
-def lazy(html, folder):
-    """Every picture but the first says its size, so that nothing jumps, and waits to be seen."""
+def lazy(html, folder, plots):
+    """Every picture but the first says its size, so that nothing jumps, and waits to be seen.
+
+    plots: the smallest letters of those on the page, by `letters`.
+    """
     seen = 0
 
     def change(match):
@@ -38,7 +70,8 @@ def lazy(html, folder):
             return tag
         told = "" if seen == 1 else ' loading="lazy"'
         if " width=" not in tag and " style=" not in tag:
-            told += size((folder / source[1]).resolve())
+            path = (folder / source[1]).resolve()
+            told += size(path, plots.get(path.name))
         return f'{tag[:-1].rstrip(" /")}{told} decoding="async" />'
 
     return re.sub(r"<img\b[^>]*>", change, html)
@@ -51,7 +84,9 @@ def lighten(app, error):
     out = Path(app.outdir)
     for path in out.rglob("*.html"):
         old = path.read_text(encoding="utf-8")
-        new = lazy(ICONS.sub("", old), path.parent)
+        notebook = Path(app.srcdir) / path.relative_to(out).with_suffix(".ipynb")
+        plots = letters(notebook) if notebook.is_file() else {}
+        new = lazy(ICONS.sub("", old), path.parent, plots)
         if new != old:
             path.write_text(new, encoding="utf-8")
     shutil.rmtree(out / "_static" / "vendor" / "fontawesome", ignore_errors=True)

@@ -64,14 +64,17 @@ function addPlay(input) {
 document.addEventListener("DOMContentLoaded", () =>
   document.querySelectorAll(".gdp-live .gdp-range input").forEach(addPlay));
 
-// A plot that is scrolled on a phone is scrolled by the keyboard, too, and fades where there is more.
+// A plot that is scrolled on a phone is scrolled by the keyboard, too, says so in its caption, and
+// fades where there is more. So do formulas, code and what it prints.
 const scrolled = () => {
-  const frames = ".cell_output figure:has(> img), figure.drawing .gdp-cell";
-  for (const figure of document.querySelectorAll(frames)) {
-    const left = figure.scrollWidth - figure.clientWidth;
-    if (left > 1) figure.tabIndex = 0;
-    else figure.removeAttribute("tabindex");
-    figure.classList.toggle("gdp-more", left - figure.scrollLeft > 4);
+  const plots = ".cell_output figure:has(> img), figure.drawing .gdp-cell";
+  for (const frame of document.querySelectorAll(`${plots}, .bd-article :is(div.math, pre)`)) {
+    const left = frame.scrollWidth - frame.clientWidth;
+    frame.classList.toggle("gdp-more", left - frame.scrollLeft > 4);
+    if (!frame.matches(plots)) continue;
+    if (left > 1) frame.tabIndex = 0;
+    else frame.removeAttribute("tabindex");
+    frame.closest("figure:has(> figcaption)")?.classList.toggle("gdp-scrolls", left > 1);
   }
 };
 addEventListener("load", scrolled);
@@ -79,8 +82,9 @@ addEventListener("resize", scrolled);
 addEventListener("input", scrolled); // another frame is shown
 addEventListener("scroll", event => event.target !== document && scrolled(), true);
 
-// Tables of four columns and more, of which two hold sentences, are cards on a phone: each cell is
-// told what its column is. What they are to a screen reader is said, as another display forgets it.
+// Tables of four columns and more, of which two hold sentences, are cards on a phone. So are those of
+// three, where most rows begin with words, not with a symbol or a number. Each cell is told what its
+// column is. What they are to a screen reader is said, as another display forgets it.
 const LONG = 22; // characters: two such columns leave no room for a third
 document.addEventListener("DOMContentLoaded", () => {
   for (const name of document.querySelectorAll(".bd-article table.table td code .pre"))
@@ -90,7 +94,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const rows = [...table.querySelectorAll("tbody tr")].map(tr => [...tr.children]);
     const long = k => rows.some(row => (row[k]?.textContent.trim().length ?? 0) > LONG);
     const sentences = heads.filter((head, k) => long(k)).length;
-    if (heads.length < 4 || sentences < 2 || table.closest(".kinds")) continue;
+    const symbols = cell => [...cell.querySelectorAll(".math")].map(e => e.textContent).join("");
+    const wordy = ([cell]) => cell.textContent.length - symbols(cell).length > LONG / 2;
+    const named = rows.filter(wordy).length > rows.length / 2;
+    if (heads.length < (named ? 3 : 4) || sentences < 2 || table.closest(".kinds")) continue;
     table.classList.add("gdp-wordy");
     table.setAttribute("role", "table");
     table.querySelector("tbody").setAttribute("role", "rowgroup");

@@ -184,7 +184,8 @@ ENTRIES = {
         "Colour lost", "grey",
         _only(ChannelMean(FAINT)), None,
         "That the photo is grey is seen; which colours it had is in no estimator's reach.",
-        ("ChannelMean",), WRONG, "restore(y, ChannelMean(sigma=2 / 255), prior)",
+        ("ChannelMean", "Strokes"), WRONG,
+        f"{COMMAND} \\\n  --strokes painted.png",
     ),
     "colour-cast": Entry(
         "Colour cast", "inverse",
