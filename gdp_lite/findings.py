@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from gdp_lite.degradations.softness import COARSE, FLOOR
-from gdp_lite.estimators import Estimate, Light, NoiseSpectrum, Softness, cast_posterior
+from gdp_lite.estimators import (
+    Estimate,
+    Light,
+    NoiseSpectrum,
+    Softness,
+    cast_posterior,
+    chance_of_cast,
+)
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import srgb_to_linear
 from gdp_lite.kept_colour import NEARLY, is_grey
@@ -30,15 +37,11 @@ SEEN = 0.5  # from this probability on a finding is acted upon
 # captures gain 2.19 dB, 2.01 with the whole change from 0.5 on, and those without noise stay within
 # 45 dB of themselves, not 40 (benchmarks/phone_noise.py).
 ASKED = {"overlay": 0.99, "noise": 0.25}
-# Noise is seen from about 2 of 255 on, a cast from 0.18 of the logarithm of a gain on. Steepness:
-# by eye.
+# Noise is seen from about 2 of 255 on. Steepness, here and of a cast: by eye.
 NOISE_SEEN, NOISE_SLOPE = 2 / 255, 0.4 / 255
-CAST_SEEN, CAST_SLOPE = 0.18, 0.02
-# Of good photos 5% seem to have a cast, and 27% where nothing white is in the picture. So half of
-# it is undone: where one photo in five has a cast, 0.79 and 0.85 of the squared error is left
-# then, of what doing nothing leaves; 0.94 and 1.43 if all were undone. On Kodak's, held back, it is
-# 0.78, and 0.97 for all (benchmarks/casts.py).
-CAST_SHARE = 0.5
+# Of a cast the part that is likely is undone, its mean times the chance that there is one. Less
+# than this part, in logarithms, is left alone (benchmarks/casts.py).
+CAST_SEEN, CAST_SLOPE = 0.12, 0.02
 # The share of softness that is undone unasked: the whole gains some hundredths of a decibel more on
 # blurred photos, and loses more where it was misjudged, as a disc that is taken for a Gaussian
 # (benchmarks/soft_photos.py --tune). Where there is noise, `softness_degradation` is told more of
@@ -96,8 +99,8 @@ def of_light(light: Light, photo: Tensor) -> Finding:
 def of_colour(photo: Tensor, noise: float) -> Finding:
     """A cast, of the photo made small, where its noise is less.
 
-    detail: the gains that are expected, (3,): of a cast that is seen its half, in logarithms, as
-    there may be none; else all of it, for whoever asks.
+    detail: gains, (3,): of a cast that is seen the part, in logarithms, that is undone, as there
+    may be none; else all of it, for whoever asks.
     """
     little = small(photo)
     if is_grey(little, NEARLY):  # no colour, no cast: what the prior alone would say tints it
@@ -108,18 +111,19 @@ def of_colour(photo: Tensor, noise: float) -> Finding:
         line = "a single tone, which tells nothing of a cast"
         return Finding("colour", Estimate(0.0, math.inf), "log gain", 0.0, line, torch.ones(3))
     sigma = noise * little.shape[-1] / photo.shape[-1]
-    gains = cast_posterior(srgb_to_linear(little), linear=True, sigma=sigma)
-    logs = gains.log()
+    light = srgb_to_linear(little)
+    logs = cast_posterior(light, linear=True, sigma=sigma).log()
+    chance = chance_of_cast(light, linear=True, sigma=sigma)
     mean = logs.mean(0) - logs.mean()
     strongest = int(mean.abs().argmax())
     found = Estimate(float(mean[strongest].abs()), float(logs[:, strongest].std()))
-    visible = 1 / (1 + math.exp(-(found - CAST_SEEN) / CAST_SLOPE))
+    visible = 1 / (1 + math.exp(-(chance * found - CAST_SEEN) / CAST_SLOPE))
     names = ("red", "green", "blue") if mean[strongest] > 0 else ("cyan", "magenta", "yellow")
     line = "no cast that would be seen"
     if visible >= SEEN:
-        percent = f"{100 * (math.exp(found) - 1):.0f}% in light"
-        line = f"a {names[strongest]} cast, {percent}; undone by half, as it may be the scene's"
-        mean = CAST_SHARE * mean
+        line = f"a {names[strongest]} cast, {100 * (math.exp(found) - 1):.0f}% in light"
+        line += f"; {100 * chance:.0f}% likely, so that part of it is undone"
+        mean = chance * mean
     phi = mean.exp() / mean.exp().mean()
     return Finding("colour", found, "log gain", visible, line, phi.float())
 

@@ -10,8 +10,6 @@ from skimage import data
 
 from gdp_lite.degradations import GaussianBlur, ToneMap
 from gdp_lite.diagnosis import KINDS, diagnose, told
-from gdp_lite.estimators import cast_posterior
-from gdp_lite.findings import of_colour
 from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear
 from gdp_lite.report import findings_of
 
@@ -74,17 +72,6 @@ def test_a_cast_is_found_by_its_name():
     assert gains.argmax() == 0
     assert gains.argmin() == 2
     assert gains.mean() == pytest.approx(1)
-
-
-def test_of_a_cast_that_is_seen_half_is_undone():
-    light = srgb_to_linear(photo()) * torch.tensor([1.0, 0.75, 0.5]).view(1, 3, 1, 1)
-    for y, share in ((linear_to_srgb(light), 0.5), (photo(), 1.0)):  # all of it for whoever asks
-        found = of_colour(y, 0.0)
-        whole = cast_posterior(srgb_to_linear(y), linear=True).log().mean(0)
-        told = found.detail.log()
-        assert found.seen == ("undone by half" in found.line) == (share < 1)
-        expected = share * (whole - whole.mean()).float()
-        assert torch.allclose(told - told.mean(), expected, atol=1e-3)
 
 
 def test_noise_that_the_light_will_lift_is_seen_sooner():

@@ -6,7 +6,12 @@ it: an `Estimate`, or samples of a posterior. None needs the sampler; `estimate_
 asks the prior.
 """
 
-from gdp_lite.estimators.anchors import Reference, cast_posterior, exposure_posterior
+from gdp_lite.estimators.anchors import (
+    Reference,
+    cast_posterior,
+    chance_of_cast,
+    exposure_posterior,
+)
 from gdp_lite.estimators.blocks import Blocks, estimate_blocks
 from gdp_lite.estimators.blur import estimate_blur_width
 from gdp_lite.estimators.coding import Coding, estimate_coding
@@ -35,6 +40,7 @@ __all__ = [
     "Reference",
     "Softness",
     "cast_posterior",
+    "chance_of_cast",
     "coarse_to_fine_kernel",
     "estimate_blocks",
     "estimate_blur_width",

@@ -4,7 +4,8 @@ Most good photos have a spot that is nearly white. With s = log of the brightest
 gain moves it alone: s(g x) = log g + s(x). Over good photos s(x) is a mixture of two Gaussians,
 those that reach white and those that do not; benchmarks/anchors.py fits it and writes
 anchors.json. With a prior of log g that makes a posterior, given here as samples. Where y is
-clipped, s is only a bound. A `Reference`, a patch of known colour, pins the scale.
+clipped, s is only a bound. Of a colour cast the histograms of all colours tell more
+(`gdp_lite.estimators.chroma`). A `Reference`, a patch of known colour, pins the scale.
 """
 
 import json
@@ -19,6 +20,7 @@ from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal, Normal
 from torch.nn import functional
 
+from gdp_lite.estimators import chroma
 from gdp_lite.image import check_photo, srgb_to_linear
 
 SAMPLES = 20000  # of a posterior: their median errs by less than 0.01 of its spread
@@ -27,6 +29,15 @@ WHITE = 0.995  # display range: from here on a value may have been clipped
 # Spread of the log gains of a colour cast. Half of it errs more on casts of 0.2 and 0.3, twice as
 # much on those of 0.1 and 0.2 (benchmarks/estimator_constants.py).
 CAST = 0.22
+# Of the log gains of good photos, which nobody balanced any better; how often a photo has a cast:
+# of those that are to be restored. Were it one in five, a third of a strong cast would be undone
+# and not a half, for as many good photos that are taken for cast (benchmarks/casts.py).
+GOOD, OFTEN = 0.05, 0.5
+# Brightest values and histograms are of the same pixels, which are not independent, and other
+# collections of photos have other colours. So their evidence is taken at this share of its
+# logarithm (benchmarks/casts.py); the 90% cone then holds 90% of Kodak's casts, 76% with all of it
+# (benchmarks/anchors.py).
+EVIDENCE = 0.7
 CURVE = 2.2  # relative errors grow by this from encoded numbers to light
 
 
@@ -99,7 +110,8 @@ def exposure_posterior(
         value, tolerance = _seen(y, reference, linear)
         noise = torch.randn(SAMPLES, 1, generator=generator).double()
         log_f = value.mean() + tolerance * noise
-    return _resampled(log_f, s, model, None, generator)[:, 0].exp().sort().values
+    weights = _likelihood(log_f, s, model, None).softmax(0)
+    return _resampled(log_f, weights, generator)[:, 0].exp().sort().values
 
 
 def cast_posterior(
@@ -128,21 +140,34 @@ def cast_posterior(
     """
     check_photo(y)
     generator = _generator()
-    # Casts have mean 1, so that the sum of the log gains hardly varies.
-    cov = 1.5 * CAST**2 * (torch.eye(3) - 0.98 / 3 * torch.ones(3, 3)).double()
-    mean = torch.zeros(3).double()
-    if reference is not None:
-        value, tolerance = _seen(y, reference, linear)
-        value = value.expand(3) - value.mean()
-        gain = cov @ torch.linalg.inv(cov + tolerance**2 * torch.eye(3).double())
-        mean, cov = mean + gain @ (value - mean), cov - gain @ cov
-    root = torch.linalg.cholesky(cov + 1e-12 * torch.eye(3).double())
-    log_g = mean + torch.randn(SAMPLES, 3, generator=generator).double() @ root.T
-    s = brightest(y)
-    clipped = _clipped(y, s, linear, sigma)
-    model = _anchors()["linear" if linear else "encoded"]["cast"]
-    gains = _resampled(log_g, s, model, clipped, generator).exp()
+    log_g = _casts(generator, None if reference is None else _seen(y, reference, linear))
+    weights = _cast_likelihood(log_g, y, linear, sigma).softmax(0)
+    gains = _resampled(log_g, weights, generator).exp()
     return gains / gains.mean(1, keepdim=True)
+
+
+def chance_of_cast(y: Tensor, linear: bool = False, sigma: float = 0.0) -> float:
+    """The probability that a photo has a cast, where every other photo has one.
+
+    The likelihood of `cast_posterior`, once for gains as good photos have them, once for all casts.
+
+    Parameters
+    ----------
+    y, linear, sigma : as there.
+
+    Examples
+    --------
+    >>> y = 0.8 * torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    >>> blue = y * torch.tensor([0.6, 1.0, 1.4]).view(3, 1, 1)
+    >>> chance_of_cast(y.expand(1, 3, 64, 64)) < 0.3 < 0.7 < chance_of_cast(blue)
+    True
+    """
+    check_photo(y)
+    casts = _casts(_generator(), None)
+    both = torch.cat([casts, GOOD / CAST * casts])
+    none, some = _cast_likelihood(both, y, linear, sigma).view(2, -1).logsumexp(1).flip(0)
+    odds = OFTEN / (1 - OFTEN) * math.exp(min(float(some - none), 50.0))
+    return odds / (1 + odds)
 
 
 def brightest(y: Tensor) -> Tensor:
@@ -173,10 +198,33 @@ def _seen(y: Tensor, reference: Reference, linear: bool) -> tuple[Tensor, float]
     return (seen / colour).log(), power * reference.tolerance
 
 
-def _resampled(
-    log_g: Tensor, s: Tensor, model: list, clipped: Tensor | None, generator: Generator
-) -> Tensor:
-    """Samples of the prior (n, k) -> of the posterior, by the likelihood of s = log g + v."""
+def _casts(generator: Generator, seen: tuple[Tensor, float] | None) -> Tensor:
+    """Log gains as they are expected before the photo is looked at, but for its reference."""
+    # Casts have mean 1, so that the sum of the log gains hardly varies.
+    cov = 1.5 * CAST**2 * (torch.eye(3) - 0.98 / 3 * torch.ones(3, 3)).double()
+    mean = torch.zeros(3).double()
+    if seen is not None:
+        value, tolerance = seen
+        value = value.expand(3) - value.mean()
+        gain = cov @ torch.linalg.inv(cov + tolerance**2 * torch.eye(3).double())
+        mean, cov = mean + gain @ (value - mean), cov - gain @ cov
+    root = torch.linalg.cholesky(cov + 1e-12 * torch.eye(3).double())
+    return mean + torch.randn(SAMPLES, 3, generator=generator).double() @ root.T
+
+
+def _cast_likelihood(log_g: Tensor, y: Tensor, linear: bool, sigma: float) -> Tensor:
+    """Log likelihood of casts, (n, 3) -> (n,), by the brightest values and by all colours."""
+    s = brightest(y)
+    clipped = _clipped(y, s, linear, sigma)
+    model = _anchors()["linear" if linear else "encoded"]["cast"]
+    bounded = bool(y.max() < 1 + 1e-4 + 6 * (CURVE if linear else 1.0) * sigma)
+    scores = chroma.score(y if linear else srgb_to_linear(y), bounded)
+    in_light = log_g if linear else CURVE * log_g
+    return EVIDENCE * (_likelihood(log_g, s, model, clipped) + chroma.at(scores, in_light))
+
+
+def _likelihood(log_g: Tensor, s: Tensor, model: list, clipped: Tensor | None) -> Tensor:
+    """Log likelihood of gains, (n, k) -> (n,), by s = log g + v."""
     total = []
     clipped = torch.zeros(len(s), dtype=torch.bool) if clipped is None else clipped
     for weight, mean, cov in zip(*(torch.tensor(p).double() for p in model), strict=True):
@@ -189,7 +237,11 @@ def _resampled(
             above = (log_g[:, c] + mean[c] - s[c]) / cov[c, c].sqrt()
             log_p = log_p + Normal(0.0, 1.0).cdf(above).clamp(min=1e-12).log()
         total.append(log_p)
-    weights = torch.stack(total).logsumexp(0).softmax(0)
+    return torch.stack(total).logsumexp(0)
+
+
+def _resampled(log_g: Tensor, weights: Tensor, generator: Generator) -> Tensor:
+    """Samples of the prior, (n, k), drawn again by their weights, (n,)."""
     return log_g[torch.multinomial(weights, SAMPLES, True, generator=generator)]
 
 
