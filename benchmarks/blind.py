@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 import torch
-from common import centre_crops
+from common import centre_crops, save_anew
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
@@ -109,15 +109,51 @@ def compared(what, crops, truths, blind, simple, error, bar, prior, steps, move=
     return rows
 
 
+def light_rows(crops, common):
+    generator = torch.Generator().manual_seed(5)
+    gains = [math.exp(math.log(0.25) * float(torch.rand(1, generator=generator))) for _ in crops]
+    mean = float(np.median([float(x.mean()) for x in crops]))
+    rows = compared(
+        "exposure", crops, [SmoothExposure(f, sigma=SIGMA) for f in gains],
+        lambda: SmoothExposure(sigma=SIGMA),
+        {"median mean": lambda y: SmoothExposure(float(y.mean()) / mean, sigma=SIGMA)},
+        lambda a, b: abs(math.log(float(a.gain) / float(b.gain))), lambda e: e <= 0.05, *common,
+    )  # fmt: skip
+
+    casts = 1 + 0.6 * (torch.rand(24, 3, generator=generator) - 0.5)
+    casts = casts / casts.mean(1, keepdim=True)
+
+    def grey_world(y):
+        means = y.mean((0, 2, 3)).clamp(min=1e-3)
+        return ColourCast(means / means.mean(), SIGMA)
+
+    def degrees(found, truth):
+        cosine = torch.cosine_similarity(found.gains, truth.gains, dim=0).clamp(-1, 1)
+        return math.degrees(math.acos(float(cosine)))
+
+    rows += compared(
+        "colour cast", crops, [ColourCast(c, SIGMA) for c in casts],
+        lambda: ColourCast(sigma=SIGMA), {"grey world": grey_world}, degrees, lambda e: e <= 2.0,
+        *common,
+    )  # fmt: skip
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", default="../shared", help="folder with eval/kodak24")
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument(
+        "--light", action="store_true", help="exposure and casts alone, the rest kept"
+    )
     args = parser.parse_args()
     prior = load_prior()
     crops = [x for _, x in centre_crops(f"{args.shared}/eval/kodak24", 128)]
-    rows = list(noise_rows(crops, prior))
     common = (prior, args.steps)
+    if args.light:
+        save_anew("blind", light_rows(crops, common), "what")
+        return
+    rows = list(noise_rows(crops, prior))
     for width in (1.0, 2.0, 3.0):
 
         def error(found, truth, width=width):
@@ -159,32 +195,7 @@ def main():
             margin, lambda e: e > 0, *common, move=True,
         )  # fmt: skip
 
-    generator = torch.Generator().manual_seed(5)
-    gains = [math.exp(math.log(0.25) * float(torch.rand(1, generator=generator))) for _ in crops]
-    mean = float(np.median([float(x.mean()) for x in crops]))
-    rows += compared(
-        "exposure", crops, [SmoothExposure(f, sigma=SIGMA) for f in gains],
-        lambda: SmoothExposure(sigma=SIGMA),
-        {"median mean": lambda y: SmoothExposure(float(y.mean()) / mean, sigma=SIGMA)},
-        lambda a, b: abs(math.log(float(a.gain) / float(b.gain))), lambda e: e <= 0.05, *common,
-    )  # fmt: skip
-
-    casts = 1 + 0.6 * (torch.rand(24, 3, generator=generator) - 0.5)
-    casts = casts / casts.mean(1, keepdim=True)
-
-    def grey_world(y):
-        means = y.mean((0, 2, 3)).clamp(min=1e-3)
-        return ColourCast(means / means.mean(), SIGMA)
-
-    def degrees(found, truth):
-        cosine = torch.cosine_similarity(found.gains, truth.gains, dim=0).clamp(-1, 1)
-        return math.degrees(math.acos(float(cosine)))
-
-    rows += compared(
-        "colour cast", crops, [ColourCast(c, SIGMA) for c in casts],
-        lambda: ColourCast(sigma=SIGMA), {"grey world": grey_world}, degrees, lambda e: e <= 2.0,
-        *common,
-    )  # fmt: skip
+    rows += light_rows(crops, common)
     save_results("blind", rows)
 
 

@@ -37,10 +37,10 @@ def score(light: Tensor, clipped: bool = True) -> Tensor:
 
     Examples
     --------
-    >>> grey = torch.rand(1, 1, 64, 64).expand(1, 3, 64, 64)
-    >>> warm = grey * torch.tensor([1.2, 1.0, 0.8]).view(3, 1, 1)
-    >>> none, same = torch.zeros(3), torch.tensor([1.2, 1.0, 0.8]).log()
-    >>> bool(at(score(warm), same) > at(score(warm), none))
+    >>> grey = 0.1 + 0.5 * torch.rand(1, 1, 64, 64).expand(1, 3, 64, 64)
+    >>> gains = torch.tensor([[1.0, 1.0, 1.0], [1.2, 1.0, 0.8]])
+    >>> none, its_own = at(score(grey * gains[1].view(3, 1, 1)), gains.log())
+    >>> bool(its_own > none)
     True
     """
     filters, start = _model()
@@ -103,4 +103,5 @@ def _histogram(colours: Tensor) -> Tensor:
 def _model() -> tuple[Tensor, Tensor]:
     """The filters, (5, 64, 64), and what is added to every photo's score, (64, 64)."""
     with np.load(Path(__file__).parent / "chroma.npz") as file:
-        return tuple(torch.from_numpy(file[name]).float() for name in ("filters", "start"))
+        filters, start = (torch.from_numpy(file[name]).float() for name in ("filters", "start"))
+    return filters, start
