@@ -26,7 +26,7 @@ api = pytest.importorskip("playwright.sync_api", reason="playwright is not insta
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
-letters = runpy.run_path(str(ROOT / "book" / "_ext" / "weight.py"))["letters"]
+drawn = runpy.run_path(str(ROOT / "book" / "_ext" / "weight.py"))["drawn"]
 START = HTML / "index.html"  # only sends the reader on to the first page
 PAGES = [
     str(path.relative_to(HTML))
@@ -218,8 +218,8 @@ def test_plots_are_legible_on_a_phone(page):
         "i.getBoundingClientRect().width / i.getAttribute('width')])",
     )
     notebook = ROOT / Path(page.name).with_suffix(".ipynb")
-    drawn = letters(notebook) if notebook.is_file() else {}
-    small = [(name, drawn[name] * scale) for name, scale in shown if name in drawn]
+    plots = drawn(notebook) if notebook.is_file() else {}
+    small = [(name, plots[name][0] * scale) for name, scale in shown if name in plots]
     assert len(small) == len([name for name, _ in shown if name.endswith(".png")])
     assert [(name, letter) for name, letter in small if letter < 9.9] == []
     small = """all => all.filter(i => i.checkVisibility()).map(i => [i.alt.slice(0, 40),

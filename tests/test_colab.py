@@ -163,7 +163,7 @@ def test_runs_from_top_to_bottom(path, colab, repository, tmp_path):
     assert after == before
 
 
-def test_does_nothing_where_gdp_lite_is_installed(monkeypatch):
+def test_installs_nothing_where_gdp_lite_is_there(monkeypatch):
     cells = nbformat.read(NOTEBOOKS[0], as_version=4).cells
     set_up = next(cell.source for cell in cells if cell.cell_type == "code")
     monkeypatch.setattr(subprocess, "run", None)

@@ -1,13 +1,19 @@
 """The guard of the notebooks: nbval passes one that was never run, this does not."""
 
+import base64
+import io
 import json
 import re
+import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 BOOK = Path(__file__).parents[1] / "book"
 NOTEBOOKS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+SMALLER = runpy.run_path(str(BOOK / "execute.py"))["smaller"]
 SETUP = "# Set-up, the same in every chapter."
 
 
@@ -145,6 +151,38 @@ def test_cells_hold_one_idea(path):
         assert len(lines) <= 25, f"cell {cell['id']} has {len(lines)} lines"
         assert max(map(len, lines), default=0) <= 80, f"cell {cell['id']} is too wide"
     assert sorted(lengths)[len(lengths) // 2] <= 12
+
+
+@each
+def test_plots_are_sharp_and_small(path):
+    """Two pixels for one, as the set-up cell says, and a palette: `python book/execute.py` it."""
+    for cell in cells(path, "code"):
+        for output in pictures(cell):
+            if not (plot := output["data"].get("image/png")):
+                continue
+            shown = output["metadata"].get("image/png", {"width": 0})
+            with Image.open(io.BytesIO(base64.b64decode("".join(plot)))) as file:
+                where = f"cell {cell['id']}: {file.size}, shown as {shown}"
+                assert file.width // 2 == shown["width"], where
+                assert file.mode == "P", f"cell {cell['id']} has all its colours"
+
+
+def test_a_plot_is_stored_with_a_palette_and_a_photo_is_not():
+    """Always the same bytes, and no white that is grey."""
+    ramp = np.linspace(0, 255, 300, dtype=np.uint8)
+    plot = np.full((200, 300, 3), 255, dtype=np.uint8)
+    plot[50:150] = ramp[:, None] // [1, 2, 4]
+    photo = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    for picture, mode, off in ((plot, "P", 8), (photo, "RGB", 0)):
+        written = io.BytesIO()
+        Image.fromarray(picture).convert("RGBA").save(written, "PNG")
+        stored = SMALLER(written.getvalue())
+        assert stored == SMALLER(written.getvalue())
+        with Image.open(io.BytesIO(stored)) as file:
+            assert file.mode == mode
+            shown = np.array(file.convert("RGB"))
+        assert (shown[picture.min(-1) == 255] == 255).all()
+        assert np.abs(shown.astype(int) - picture).max() <= off
 
 
 @each

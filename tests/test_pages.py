@@ -31,34 +31,39 @@ CHARTS = [
 def test_all_pictures_but_the_first_wait(tmp_path):
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
     Image.new("RGB", (600, 300)).save(tmp_path / "plot.png")
+    Image.new("RGB", (600, 300)).save(tmp_path / "sharp.png")
     page = '<img alt="a" src="photo.jpg" />' * 2 + '<img alt="b" src="plot.png">'
+    page += '<img alt="b" src="sharp.png">'
     page += '<img alt="c" src="data:image/webp;base64,AA" width="1" height="1">'
-    changed = WEIGHT["lazy"](page, tmp_path, {"plot.png": 12.5})
-    first, second, plot, inside = re.findall("<img[^>]*>", changed)
+    plots = {"plot.png": (12.5, None), "sharp.png": (12.5, (300, 150))}
+    changed = WEIGHT["lazy"](page, tmp_path, plots)
+    first, second, plot, sharp, inside = re.findall("<img[^>]*>", changed)
     assert "lazy" not in first
     assert 'loading="lazy"' in second
     assert 'width="40" height="30"' in first
-    assert '--legible: 480px"' in plot, "letters of 12.5 pixels are shown with 10"
+    assert 'width="600" height="300" style="--legible: 480px"' in plot, "letters of 12.5 as of 10"
+    assert 'width="300" height="150" style="--legible: 240px"' in sharp, "two pixels for one"
     assert inside == '<img alt="c" src="data:image/webp;base64,AA" width="1" height="1">'
 
 
 def test_a_plots_smallest_letters_are_known_from_its_code(tmp_path):
-    def drawn(code, content):
-        output = {"data": {"image/png": base64.b64encode(content).decode()}}
+    def drawn(code, content, **metadata):
+        output = {"data": {"image/png": base64.b64encode(content).decode()}, "metadata": metadata}
         return {"cell_type": "code", "source": code, "outputs": [output]}
 
     def found(*cells):
         (tmp_path / "chapter.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
         names = {f"{hashlib.sha256(name).hexdigest()}.png": name for name in (b"one", b"two")}
-        told = WEIGHT["letters"](tmp_path / "chapter.ipynb")
-        return {names[file]: letter for file, letter in told.items()}
+        told = WEIGHT["drawn"](tmp_path / "chapter.ipynb")
+        return {names[file]: plot for file, plot in told.items()}
 
     plain = drawn("axis.plot(x)", b"one")
-    small = drawn("axis.legend(fontsize=8)\naxis.set_title(name, fontsize=12)", b"two")
-    assert found(plain, small) == {b"one": 10 * 100 / 72, b"two": 8 * 100 / 72}
+    code, told = "axis.legend(fontsize=8)\naxis.set_title(name, fontsize=12)", (300, 150)
+    small = drawn(code, b"two", **{"image/png": {"width": 300, "height": 150}})
+    assert found(plain, small) == {b"one": (10 * 100 / 72, None), b"two": (8 * 100 / 72, told)}
     settings = {"cell_type": "code", "outputs": []}
     settings["source"] = 'plt.rcParams.update({"figure.dpi": 144, "font.size": 9})'
-    assert found(settings, plain, small) == {b"one": 18, b"two": 16}
+    assert found(settings, plain, small) == {b"one": (18, None), b"two": (16, told)}
 
 
 def test_panels_are_windows_on_one_file(tmp_path):
