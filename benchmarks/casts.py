@@ -16,13 +16,12 @@ cuts, whose originals are among the training photos: by both `findings.CAST_SEEN
 brightest values alone, with the histograms, and as `findings.of_colour` says, with its constants
 and with others. Writes gdp_lite/book/results/casts.csv: rms error of the log gains, of good
 photos and of casts; the share of good photos in which a cast is seen (more than 0.18 of a log gain,
-or as `of_colour` says), of casts above 0.25 the share that is seen, and of these the share that
-undoing makes smaller; how much of a cast above 0.25 is undone, seen or not; and the mean squared
+or as `of_colour` says), of casts above 0.25 the share that is seen; how much of
+a cast above 0.25 is undone, seen or not; and the mean squared
 error of the log gains over that of doing nothing, where one photo in five has a cast (half undone
 of what is seen, or what `of_colour` says). Six minutes.
 """
 
-import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -186,16 +185,16 @@ def measured(good, casts, way):
     casts = [(true, found[way]) for true, found in casts]
     strong = [(true, f) for true, f in casts if float(true.abs().max()) > LARGE]
     hits = [(true, f) for true, f in strong if f.seen]
-    smaller = [bool((true - f.undone).abs().max() < true.abs().max()) for true, f in hits]
     undone = [share(true, f.undone) for true, f in strong]
     n, left = (len(good), len(casts)), error([true - f.undone for true, f in casts])
     harm, nothing = error([f.undone for f in good]), error([true for true, _ in casts])
-    return {
-        "rms error, good photos": (n[0], error([f.gains for f in good]) ** 0.5),
-        "rms error, casts": (n[1], error([true - f.gains for true, f in casts]) ** 0.5),
+    rows = {}
+    if way not in OTHERS:
+        rows["rms error, good photos"] = n[0], error([f.gains for f in good]) ** 0.5
+        rows["rms error, casts"] = n[1], error([true - f.gains for true, f in casts]) ** 0.5
+    return rows | {
         "good photos, seen": (n[0], float(np.mean([f.seen for f in good]))),
         "cast above 0.25, seen": (len(strong), len(hits) / len(strong)),
-        "made smaller": (len(hits), float(np.mean(smaller)) if hits else math.nan),
         "undone of it": (len(strong), float(np.mean(undone))),
         "error left": (sum(n), ((1 - OFTEN) * harm + OFTEN * left) / (OFTEN * nothing)),
     }

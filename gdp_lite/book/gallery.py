@@ -209,7 +209,7 @@ ENTRIES = {
     "low-contrast": Entry(
         "Low contrast", "inverse",
         _only(Contrast(0.35)), lambda size: Contrast(), INVERSE,
-        ("Contrast",), WRONG, "Contrast().initialise(y).start(y)",
+        ("Contrast",), FOUND, "Contrast().initialise(y).start(y)",
     ),
     "gamma": Entry(
         "Gamma", "inverse",

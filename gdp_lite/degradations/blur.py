@@ -60,7 +60,7 @@ class SeparableBlur(Degradation):
         kernel, length = self.kernel.to(x), x.shape[axis]
         padded = x.index_select(axis, _mirrored(length, len(kernel) // 2, x))
         total = kernel[0] * padded.narrow(axis, 0, length)
-        for tap in range(1, len(kernel)):  # twice as fast as conv1d where there are few
+        for tap in range(1, len(kernel)):  # faster than conv1d, on a CPU, up to some 25
             total = torch.addcmul(total, padded.narrow(axis, tap, length), kernel[tap])
         return total
 

@@ -4,6 +4,7 @@ from functools import reduce
 from typing import Self
 
 from torch import Generator, Tensor, nn
+from torch.nn.utils import parametrize
 
 from gdp_lite.degradations.base import Degradation
 from gdp_lite.degradations.solvers import Map
@@ -73,6 +74,10 @@ class Compose(Degradation):
             return lambda v: reduce(lambda v, step: step(v), maps, v)
 
         return x, chained(pushes), chained(pulls)
+
+    def prox(self, x: Tensor, y: Tensor, rho: float) -> Tensor:
+        with parametrize.cached():  # a blind kernel is computed once, not for every product
+            return super().prox(x, y, rho)
 
     def simulate(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         for stage in self.stages[:-1]:

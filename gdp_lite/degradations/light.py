@@ -22,10 +22,11 @@ from gdp_lite.estimators.anchors import Reference, exposure_posterior
 from gdp_lite.image import linear_to_srgb, srgb_to_linear
 
 # REACH: how far from 1/2 a good photo's farthest value lies in the median; the quantile FARTHEST of
-# means of MEANS x MEANS pixels. The contrast found from it errs by 0.06 of its logarithm, from the
-# standard deviation by 0.40, from levels by 0.35, from this and the standard deviation no less.
-# Noise of 10 of 255 at a contrast of 0.35 makes 0.10 of that, 0.20 with means of 2 x 2; those of
-# 8 x 8, or the quantile 0.99, err by 0.08 and 0.10 without (benchmarks/estimator_constants.py).
+# means of MEANS x MEANS pixels. On 256 pixels the contrast found from it errs by 0.06 of its
+# logarithm (0.12 on 128), from the standard deviation by 0.40, from levels by 0.35, from this and
+# the standard deviation no less. Noise of 10 of 255 at a contrast of 0.35 makes 0.10 of that, 0.20
+# with means of 2 x 2; those of 8 x 8, or the quantile 0.99, err by 0.08 and 0.10 without
+# (benchmarks/estimator_constants.py).
 REACH, MEANS, FARTHEST = 0.495, 4, 0.9995
 
 

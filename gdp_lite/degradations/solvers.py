@@ -105,7 +105,7 @@ def prox_of_images(
         return per_image((image - y).square()) + rho * per_image((z - x).square())
 
     z, damping = x, x.new_zeros(len(x), 1, 1, 1)
-    moved = torch.zeros_like(damping, dtype=torch.bool)
+    moved = stuck = torch.zeros_like(damping, dtype=torch.bool)
     image, push, pull = linearise(z)
     value = objective(z, image)
     for _ in range(steps):
@@ -121,15 +121,15 @@ def prox_of_images(
         trial = z + step
         ahead = linearise(trial)
         trial_value = objective(trial, ahead[0])
-        better = trial_value < value
+        better = (trial_value < value) & ~stuck
         damping = torch.where(better, damping / 8, 8 * damping + 0.05)
         z, gained = torch.where(better, trial, z), (value - trial_value) / value
-        value = torch.minimum(value, trial_value)
+        value = torch.where(better, trial_value, value)
         done = torch.where(better, gained <= tolerance**0.5, damping > 3)
         if rounds:
-            done |= moved & (gained < promised / 4)
-            moved |= better
-        if bool(done.all()):
+            stuck = stuck | (moved & (gained < promised / 4))
+            moved = moved | better
+        if bool((done | stuck).all()):
             break
         if bool(better.any()):
             image, push, pull = ahead if bool(better.all()) else linearise(z)

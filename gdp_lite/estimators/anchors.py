@@ -29,14 +29,14 @@ WHITE = 0.995  # display range: from here on a value may have been clipped
 # Spread of the log gains of a colour cast. Half of it errs more on casts of 0.2 and 0.3, twice as
 # much on those of 0.1 and 0.2 (benchmarks/estimator_constants.py).
 CAST = 0.22
-# Of the log gains of good photos, which nobody balanced any better; how often a photo has a cast:
-# of those that are to be restored. Were it one in five, a third of a strong cast would be undone
-# and not a half, for as many good photos that are taken for cast (benchmarks/casts.py).
+# GOOD: spread of the log gains that are left in good photos, by hand. OFTEN: assumed share of
+# photos with a cast. With 0.2, and the threshold that takes as many good photos for cast, a third
+# of a strong cast would be undone on train/val and Kodak's, and not a half (benchmarks/casts.py).
 GOOD, OFTEN = 0.05, 0.5
 # Brightest values and histograms are of the same pixels, which are not independent, and other
 # collections of photos have other colours. So their evidence is taken at this share of its
-# logarithm (benchmarks/casts.py); the 90% cone then holds 90% of Kodak's casts, 76% with all of it
-# (benchmarks/anchors.py).
+# logarithm, chosen by the errors of benchmarks/casts.py; the 90% cone then holds 90% of Kodak's
+# casts (benchmarks/anchors.py).
 EVIDENCE = 0.7
 CURVE = 2.2  # relative errors grow by this from encoded numbers to light
 
@@ -147,7 +147,7 @@ def cast_posterior(
 
 
 def chance_of_cast(y: Tensor, linear: bool = False, sigma: float = 0.0) -> float:
-    """The probability that a photo has a cast, where every other photo has one.
+    """The probability that a photo has a cast, if one photo in two had one.
 
     The likelihood of `cast_posterior`, once for gains as good photos have them, once for all casts.
 

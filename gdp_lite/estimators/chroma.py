@@ -37,7 +37,8 @@ def score(light: Tensor, clipped: bool = True) -> Tensor:
 
     Examples
     --------
-    >>> grey = 0.1 + 0.5 * torch.rand(1, 1, 64, 64).expand(1, 3, 64, 64)
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> grey = 0.1 + 0.5 * torch.rand(1, 1, 64, 64, generator=generator).expand(1, 3, 64, 64)
     >>> gains = torch.tensor([[1.0, 1.0, 1.0], [1.2, 1.0, 0.8]])
     >>> none, its_own = at(score(grey * gains[1].view(3, 1, 1)), gains.log())
     >>> bool(its_own > none)
@@ -75,7 +76,7 @@ def histograms(light: Tensor, clipped: bool = True) -> Tensor:
     white = (c >= CLIPPED).any(0) & clipped
     told = (c >= DARK).all(0)
     kept = brightness[~white] if bool((~white).any()) else brightness
-    top, middle = torch.quantile(kept, torch.tensor([BRIGHT, 0.5]))
+    top, middle = torch.quantile(kept, kept.new_tensor([BRIGHT, 0.5]))
     here, right, below = c[..., 1:, 1:], c[..., 1:, :-1], c[..., :-1, 1:]
     between = (here - right).abs() + (here - below).abs()
     pixels = [
@@ -85,7 +86,7 @@ def histograms(light: Tensor, clipped: bool = True) -> Tensor:
         c[:, told & ~white & (brightness < middle)],
         between[:, (between >= DARK).all(0)],
     ]
-    shares = torch.ones(5)
+    shares = c.new_ones(5)
     shares[2] = min(1.0, 50 * float(white.float().mean()))
     return torch.stack([_histogram(p) for p in pixels]) * shares.view(5, 1, 1)
 
