@@ -7,8 +7,8 @@ twice a crop of 96 to 192 pixels with noise of up to 8 of 255, each with a rando
 light (log gains of standard deviation `anchors.CAST`), clipped and rounded. The posterior over a
 grid of casts, by the brightest values of `anchors` and the filters, is fitted to the true casts by
 cross-entropy; filters that differ from bin to bin are penalised. The penalty's weight is the middle
-one of three that did equally well on train/val. Writes gdp_lite/estimators/chroma.npz. Half an hour
-on one core.
+one of three that did equally well on train/val. Writes gdp_lite/estimators/chroma.npz. About five
+minutes on one core.
 
 Then every other of train/val's photos and the scenes of train/large that benchmarks/captures.py
 cuts, whose originals are among the training photos: by both `findings.CAST_SEEN` and
@@ -110,9 +110,7 @@ def fit(folder):
     for epoch in range(EPOCHS):
         total = 0.0
         for part in torch.randperm(len(colours), generator=order).split(BATCH):
-            seen = torch.fft.rfft2(colours[part].float())
-            both = (seen * torch.fft.rfft2(filters).conj()).sum(1)
-            scores = torch.fft.irfft2(both, s=(n, n)).roll((n // 2, n // 2), (1, 2)) + start
+            scores = chroma.correlated(colours[part].float(), filters) + start
             log_p = (scores.flatten(1) + told[part].float()).log_softmax(1)
             loss = -(true[part].float() * log_p).sum(1).mean()
             rough = sum(

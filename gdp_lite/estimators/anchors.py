@@ -155,6 +155,14 @@ def chance_of_cast(y: Tensor, linear: bool = False, sigma: float = 0.0) -> float
     ----------
     y, linear, sigma : as there.
 
+    Returns
+    -------
+    From 0 to 1.
+
+    Raises
+    ------
+    ValueError : for anything else than photos.
+
     Examples
     --------
     >>> y = 0.8 * torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -166,7 +174,7 @@ def chance_of_cast(y: Tensor, linear: bool = False, sigma: float = 0.0) -> float
     check_photo(y)
     casts = _casts(_generator(), None)
     both = torch.cat([casts, GOOD / CAST * casts])
-    none, some = _cast_likelihood(both, y, linear, sigma).view(2, -1).logsumexp(1).flip(0)
+    some, none = _cast_likelihood(both, y, linear, sigma).view(2, -1).logsumexp(1)
     odds = OFTEN / (1 - OFTEN) * math.exp(min(float(some - none), 50.0))
     return odds / (1 + odds)
 
@@ -178,9 +186,14 @@ def brightest(y: Tensor) -> Tensor:
 
 
 def _clipped(y: Tensor, s: Tensor, linear: bool, sigma: float) -> Tensor:
-    """Whether s is only a bound; never in a simulation without clipping, which exceeds white."""
+    """Whether s is only a bound."""
     curve = CURVE if linear else 1.0
-    return (s >= curve * math.log(WHITE)) & bool(y.max() < 1 + 1e-4 + 6 * curve * sigma)
+    return (s >= curve * math.log(WHITE)) & _bounded(y, linear, sigma)
+
+
+def _bounded(y: Tensor, linear: bool, sigma: float) -> bool:
+    """Whether y may have been clipped: a simulation without clipping exceeds white."""
+    return bool(y.max() < 1 + 1e-4 + 6 * (CURVE if linear else 1.0) * sigma)
 
 
 def _seen(y: Tensor, reference: Reference, linear: bool) -> tuple[Tensor, float]:
@@ -218,8 +231,8 @@ def _cast_likelihood(log_g: Tensor, y: Tensor, linear: bool, sigma: float) -> Te
     s = brightest(y)
     clipped = _clipped(y, s, linear, sigma)
     model = _anchors()["linear" if linear else "encoded"]["cast"]
-    bounded = bool(y.max() < 1 + 1e-4 + 6 * (CURVE if linear else 1.0) * sigma)
-    scores = chroma.score(y if linear else srgb_to_linear(y), bounded)
+    light = y if linear else srgb_to_linear(y)
+    scores = chroma.score(light, _bounded(y, linear, sigma))
     in_light = log_g if linear else CURVE * log_g
     return EVIDENCE * (_likelihood(log_g, s, model, clipped) + chroma.at(scores, in_light))
 

@@ -45,10 +45,16 @@ def score(light: Tensor, clipped: bool = True) -> Tensor:
     True
     """
     filters, start = _model()
-    seen = torch.fft.rfft2(histograms(light, clipped).sqrt())
-    both = (seen * torch.fft.rfft2(filters).conj()).sum(0)
-    shifted = torch.fft.irfft2(both, s=(BINS, BINS))
-    return shifted.roll((BINS // 2, BINS // 2), (0, 1)) + start
+    return correlated(histograms(light, clipped).sqrt(), filters) + start
+
+
+def correlated(roots: Tensor, filters: Tensor) -> Tensor:
+    """Each histogram with its filter, shifted by every cast, summed: (..., 64, 64).
+
+    roots: square roots of histograms; in the middle of the result nothing is shifted.
+    """
+    both = (torch.fft.rfft2(roots) * torch.fft.rfft2(filters).conj()).sum(-3)
+    return torch.fft.irfft2(both, s=(BINS, BINS)).roll((BINS // 2, BINS // 2), (-2, -1))
 
 
 def at(scores: Tensor, log_gains: Tensor) -> Tensor:
