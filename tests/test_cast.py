@@ -79,6 +79,15 @@ def test_the_chance_of_a_cast(name):
     assert warm > none + 0.15
 
 
+def test_where_casts_are_rarer_the_chance_is_less(monkeypatch):
+    """Odds of one in five are a quarter of even ones."""
+    light = cast(scene("coffee"))
+    even = chance_of_cast(light, linear=True)
+    monkeypatch.setattr(anchors, "OFTEN", 0.2)
+    rare = chance_of_cast(light, linear=True)
+    assert rare / (1 - rare) == pytest.approx(even / (1 - even) / 4)
+
+
 def test_the_likely_part_of_a_cast_is_undone():
     for gains in (torch.tensor([1.5, 1.0, 0.5]), torch.ones(3)):
         y = linear_to_srgb(cast(scene("coffee"), gains))
