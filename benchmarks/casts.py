@@ -38,7 +38,7 @@ from torch import Tensor
 from gdp_lite import findings
 from gdp_lite.book.phone import draw_capture, ideal, jpeg, photograph, to_linear
 from gdp_lite.book.results import save_results
-from gdp_lite.estimators import anchors, cast_posterior, chance_of_cast, chroma
+from gdp_lite.estimators import anchors, cast_posterior, chroma, estimate_cast
 from gdp_lite.findings import of_colour, small
 from gdp_lite.image import from_uint8, linear_to_srgb, srgb_to_linear
 
@@ -211,7 +211,7 @@ def told(light, true):
             for constant in constants:
                 stack.enter_context(patch.object(*constant))
             found[way] = as_told(y, found["histograms"].gains)
-    return Told(true, found, chance_of_cast(light, linear=True))
+    return Told(true, found, estimate_cast(light, linear=True).chance)
 
 
 def as_told(y, gains):
@@ -273,7 +273,7 @@ def of_photos(pictures, generator):
 
 
 def of_captures(pictures, generator):
-    """Each as a phone takes it, without noise: its white balance good to `anchors.GOOD`, and bad."""
+    """Each as a phone takes it, without noise: with a white balance that is good, and one off."""
     rng = np.random.default_rng(0)
 
     def taken(spread):
