@@ -4,22 +4,27 @@
 
 --fit: the filters of `gdp_lite.estimators.chroma`, on the training photos, three times whole and
 twice a crop of 96 to 192 pixels with noise of up to 8 of 255, each with a random cast in linear
-light (log gains of standard deviation `anchors.CAST`), clipped and rounded. The posterior over a
-grid of casts, by the brightest values of `anchors` and the filters, is fitted to the true casts by
-cross-entropy; filters that differ from bin to bin are penalised. The penalty's weight is the middle
-one of three that did equally well on train/val. Writes gdp_lite/estimators/chroma.npz. About five
-minutes on one core.
+light (log gains of standard deviation `anchors.CAST`), clipped and rounded; and three times as a
+phone takes it (`gdp_lite.book.phone`: exposure, clipped sensor, a white balance that is off, tone
+curve, saturation, JPEG; no blur and no noise), a cast of the same size in the file. What a cast is
+there, a grey card tells. The posterior over a grid of casts, by the brightest values of `anchors`
+and the filters, is fitted to the true casts by cross-entropy; filters that differ from bin to bin
+are penalised. The penalty's weight is the middle one of three that did equally well on train/val.
+Writes gdp_lite/estimators/chroma.npz. About ten minutes on one core.
 
 Then every other of train/val's photos and the scenes of train/large that benchmarks/captures.py
 cuts, whose originals are among the training photos: by both `findings.CAST_SEEN` and
-`anchors.EVIDENCE` were chosen. Kodak's are held back. Each as it is and with a random cast: by the
-brightest values alone, with the histograms, and as `findings.of_colour` says, with its constants
-and with others. Writes gdp_lite/book/results/casts.csv: rms error of the log gains, of good
-photos and of casts; the share of good photos in which a cast is seen (more than 0.18 of a log gain,
-or as `of_colour` says), of casts above 0.25 the share that is seen; how much of
-a cast above 0.25 is undone, seen or not; and the mean squared
-error of the log gains over that of doing nothing, where one photo in five has a cast (half undone
-of what is seen, or what `of_colour` says). Six minutes.
+`anchors.EVIDENCE` were chosen. Kodak's are held back. Each as it is and with a random cast; then
+the same scenes "captured" by the phone, with a white balance that errs as good photos do
+(`anchors.GOOD`), and with a random cast. By the brightest values alone, with the histograms, and as
+`findings.of_colour` says, with its constants and with others. Writes
+gdp_lite/book/results/casts.csv: rms error of the log gains, of good photos and of casts; the share
+of good photos in which a cast is seen (more than 0.18 of a log gain, or as `of_colour` says), of
+casts above 0.25 the share that is seen; how much of a cast above 0.25 is undone, seen or not; and
+the mean squared error of the log gains over that of doing nothing, where one photo in five has a
+cast (half undone of what is seen, or what `of_colour` says). By "chance", what is said of the
+chance that there is a cast: in each quarter of it, how many of a group's photos, half of which have
+a cast, and which share of them has one. Six minutes.
 """
 
 import io
