@@ -17,8 +17,7 @@ from gdp_lite.estimators import (
     Light,
     NoiseSpectrum,
     Softness,
-    cast_posterior,
-    chance_of_cast,
+    estimate_cast,
 )
 from gdp_lite.estimators.noise_statistics import SHARES
 from gdp_lite.image import srgb_to_linear
@@ -101,7 +100,7 @@ def of_colour(photo: Tensor, noise: float) -> Finding:
     """A cast, of the photo made small, where its noise is less.
 
     detail: gains, (3,): of a cast that is seen the part, in logarithms, that is undone, as there
-    may be none; else all of it, for whoever asks.
+    may be none; else all of it, since whoever asks for one that is not seen is not doubted.
     """
     little = small(photo)
     if is_grey(little, NEARLY):  # no colour, no cast: what the prior alone would say tints it
@@ -112,9 +111,8 @@ def of_colour(photo: Tensor, noise: float) -> Finding:
         line = "a single tone, which tells nothing of a cast"
         return Finding("colour", Estimate(0.0, math.inf), "log gain", 0.0, line, torch.ones(3))
     sigma = noise * little.shape[-1] / photo.shape[-1]
-    light = srgb_to_linear(little)
-    logs = cast_posterior(light, linear=True, sigma=sigma).log()
-    chance = chance_of_cast(light, linear=True, sigma=sigma)
+    gains, chance = estimate_cast(srgb_to_linear(little), linear=True, sigma=sigma)
+    logs = gains.log()
     mean = logs.mean(0) - logs.mean()
     strongest = int(mean.abs().argmax())
     found = Estimate(float(mean[strongest].abs()), float(logs[:, strongest].std()))

@@ -7,9 +7,10 @@ asks the prior.
 """
 
 from gdp_lite.estimators.anchors import (
+    Cast,
     Reference,
     cast_posterior,
-    chance_of_cast,
+    estimate_cast,
     exposure_posterior,
 )
 from gdp_lite.estimators.blocks import Blocks, estimate_blocks
@@ -32,6 +33,7 @@ from gdp_lite.estimators.stamp import find_stamp
 
 __all__ = [
     "Blocks",
+    "Cast",
     "Coding",
     "Estimate",
     "JpegTables",
@@ -40,10 +42,10 @@ __all__ = [
     "Reference",
     "Softness",
     "cast_posterior",
-    "chance_of_cast",
     "coarse_to_fine_kernel",
     "estimate_blocks",
     "estimate_blur_width",
+    "estimate_cast",
     "estimate_coding",
     "estimate_flat_noise",
     "estimate_light",

@@ -141,23 +141,41 @@ def cast_posterior(
     check_photo(y)
     generator = _generator()
     log_g = _casts(generator, None if reference is None else _seen(y, reference, linear))
-    weights = _cast_likelihood(log_g, y, linear, sigma).softmax(0)
-    gains = _resampled(log_g, weights, generator).exp()
-    return gains / gains.mean(1, keepdim=True)
+    return _as_gains(log_g, _cast_likelihood(log_g, y, linear, sigma), generator)
 
 
-def chance_of_cast(y: Tensor, linear: bool = False, sigma: float = 0.0) -> float:
-    """The probability that a photo has a cast, if one photo in two had one.
-
-    The likelihood of `cast_posterior`, once for gains as good photos have them, once for all casts.
+class Cast(NamedTuple):
+    """What one photo tells of its colour cast.
 
     Parameters
     ----------
-    y, linear, sigma : as there.
+    gains : samples of their posterior, mean 1 each, (n, 3).
+    chance : the probability that there is a cast at all, if one photo in two had one.
+
+    Examples
+    --------
+    >>> gains, chance = estimate_cast(torch.full((1, 3, 32, 32), 0.5))
+    >>> gains.shape[1], 0 < chance < 1
+    (3, True)
+    """
+
+    gains: Tensor
+    chance: float
+
+
+def estimate_cast(y: Tensor, linear: bool = False, sigma: float = 0.0) -> Cast:
+    """The gains of a colour cast, and how likely there is one.
+
+    For the chance the likelihood is taken twice, for gains as good photos have them and for all
+    casts.
+
+    Parameters
+    ----------
+    y, linear, sigma : as in `cast_posterior`.
 
     Returns
     -------
-    From 0 to 1.
+    Cast; its gains are the samples of `cast_posterior`.
 
     Raises
     ------
@@ -167,16 +185,18 @@ def chance_of_cast(y: Tensor, linear: bool = False, sigma: float = 0.0) -> float
     --------
     >>> y = 0.8 * torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     >>> blue = y * torch.tensor([0.6, 1.0, 1.4]).view(3, 1, 1)
-    >>> none, some = (chance_of_cast(x, True) for x in (y.expand(1, 3, 64, 64), blue))
+    >>> none, some = (estimate_cast(x, True).chance for x in (y.expand(1, 3, 64, 64), blue))
     >>> none < 0.3 < 0.7 < some
     True
     """
     check_photo(y)
-    casts = _casts(_generator(), None)
+    generator = _generator()
+    casts = _casts(generator, None)
     both = torch.cat([casts, GOOD / CAST * casts])
-    some, none = _cast_likelihood(both, y, linear, sigma).view(2, -1).logsumexp(1)
-    odds = OFTEN / (1 - OFTEN) * math.exp(min(float(some - none), 50.0))
-    return odds / (1 + odds)
+    some, none = _cast_likelihood(both, y, linear, sigma).view(2, -1)
+    odds = float(some.logsumexp(0) - none.logsumexp(0))
+    odds = OFTEN / (1 - OFTEN) * math.exp(min(odds, 50.0))
+    return Cast(_as_gains(casts, some, generator), odds / (1 + odds))
 
 
 def brightest(y: Tensor) -> Tensor:
@@ -257,6 +277,12 @@ def _likelihood(log_g: Tensor, s: Tensor, model: list, clipped: Tensor | None) -
 def _resampled(log_g: Tensor, weights: Tensor, generator: Generator) -> Tensor:
     """Samples of the prior, (n, k), drawn again by their weights, (n,)."""
     return log_g[torch.multinomial(weights, SAMPLES, True, generator=generator)]
+
+
+def _as_gains(log_g: Tensor, likelihood: Tensor, generator: Generator) -> Tensor:
+    """Samples of the posterior of the gains, mean 1 each, (n, 3)."""
+    gains = _resampled(log_g, likelihood.softmax(0), generator).exp()
+    return gains / gains.mean(1, keepdim=True)
 
 
 def _generator() -> Generator:
