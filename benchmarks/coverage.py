@@ -12,7 +12,7 @@ error of the samples' mean, which would be sqrt(20 / 19), 1.03, times it. PSNR a
 samples' mean, and of a sample. The same with a prior whose posterior is exact: scenes drawn from a
 Gaussian whose power falls with frequency, and its own denoiser. The ways with 20 calls for 8 and
 DiffPIR compute in bfloat16 where the processor has it. Writes
-gdp_lite/book/results/coverage.csv; about 25 minutes on one core then.
+gdp_lite/book/results/coverage.csv; about half an hour on one core then.
 """
 
 import math
