@@ -1,4 +1,4 @@
-"""What several benchmarks share: options, photos, the tools they compare with, scores.
+"""What several benchmarks share: options, photos, what they compare with, scores.
 
 No benchmark imports another: what a second one needs moves here.
 """
@@ -35,6 +35,8 @@ from gdp_lite.diffusion import predict_x0
 from gdp_lite.estimators import Estimate, NoiseSpectrum
 from gdp_lite.estimators.noise_statistics import SHARES, octave_levels
 from gdp_lite.image import from_uint8, to_display, to_model
+from gdp_lite.prior import schedule_of
+from gdp_lite.schedule import sigma_grid
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
 # By a trial on 12 crops of train/large, which softness.py --tune repeats on others: the unsharp
@@ -116,6 +118,34 @@ def operators(size):
             JPEG.from_quality(80, sigma=5 / 255),
         ),
     }
+
+
+def seeded(number=2):
+    """A generator on the CPU."""
+    return torch.Generator().manual_seed(number)
+
+
+def noise(like, generator):
+    """White, standard normal, where `like` is."""
+    return torch.randn(like.shape, generator=generator).to(like)
+
+
+def weight(F, trust):
+    """rho of `Degradation.prox` for a guess whose error has this variance."""
+    return max(F.sigma**2 / trust, 1e-8)
+
+
+@torch.no_grad()
+def diffpir(y, F, prior, share, zeta, steps=20):
+    """Zhu et al. 2023: a proximal step, the noise computed again from its result."""
+    generator, schedule = seeded(), schedule_of(prior)
+    levels = sigma_grid(schedule, schedule.sigma_bar[-1], steps)
+    x = F.start(y) + levels[0] * noise(F.start(y), generator)
+    for sigma, sigma_next in zip(levels, [*levels[1:], 0.0], strict=True):
+        x0 = F.prox(prior(x, sigma).clamp(0, 1), y, weight(F, sigma**2 / share))
+        old, new = (x - x0) / sigma, noise(x, generator)
+        x = x0 + sigma_next * ((1 - zeta) ** 0.5 * old + zeta**0.5 * new)
+    return x0
 
 
 def haarpsi(image, x):

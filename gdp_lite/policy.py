@@ -56,7 +56,8 @@ POLICY = {
 }
 # What benchmarks/sampler_constants.py measures on photos of train/val:
 # Variance of a guess's error in a draw, in that of its level. The mean of four draws then errs by
-# 1.1 (missing pixels) to 1.5 times (blocks) their spread, where a perfect sampler has 1.1.
+# 1.1 (missing pixels) to 1.5 times (blocks) their spread, where a perfect sampler has 1.1. Of 20
+# calls for 8 draws have less grain, and a smaller spread (benchmarks/coverage.py).
 DRAW = 0.3
 # Noise level under which a guess is good enough to fit Phi to, where a start is above it: with a
 # fit from 1 on contrast and gamma come out 2.4 and 1.7 dB worse; from 0.1 on 4.1 and 1.7 better,
