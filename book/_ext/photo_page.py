@@ -50,8 +50,6 @@ def findings(entry):
     ]
     for kind, found in entry["findings"].items():
         done = "undone" if kind in entry["kinds"] else "left alone"
-        if kind in entry["kinds"] and kind not in entry["seen"]:
-            done = "undone, as asked"
         line, visible = typeset(found["line"]), 100 * found["visible"]
         # The share's last digits are not known: `visible` is a model's.
         rows.append(f"| {kind} | {line} | {visible:.0f}% | {done} |")
@@ -64,8 +62,6 @@ def overview(photos):
     for entry in photos.values():
         seen = ", ".join(entry["seen"]) or "nothing"
         done = "undoes it" if entry["seen"] else "copies the file, bit for bit"
-        if set(entry["kinds"]) - set(entry["seen"]):
-            done += f"; with `--only {' '.join(entry['kinds'])}` it takes it away all the same"
         rows.append(f"| {entry['camera']} | {seen} | {done} |")
     return "\n".join(rows)
 
