@@ -135,8 +135,7 @@ def test_a_coarse_file_is_seen_and_gets_nearer_to_the_scene():
 @pytest.mark.parametrize("quality", [85, 95])
 def test_a_phones_own_quality_is_left_alone(folder, quality):
     """The bar: bit for bit."""
-    # Large enough to tell its noise by: 160 x 128 seem a little noisy, being downscaled so far.
-    Path("photo.jpg").write_bytes(coded(picture(320, 256), quality))
+    Path("photo.jpg").write_bytes(coded(picture(), quality))
     report = restore_photo("photo.jpg", only=["jpeg"] if quality > 90 else None, skip=["light"])
     if quality > 90:  # even when it is asked for, what was found is told; unasked nothing is done
         assert "too fine" in report.findings["jpeg"]["line"]
