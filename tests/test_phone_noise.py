@@ -11,6 +11,7 @@ from gdp_lite.book.phone import Capture, photograph
 from gdp_lite.degradations import GaussianBlur
 from gdp_lite.denoise import completion, denoise, limit_change
 from gdp_lite.estimators import Estimate, NoiseSpectrum, estimate_noise_spectrum
+from gdp_lite.estimators.noise_spectrum import network_output
 from gdp_lite.estimators.noise_statistics import (
     PLANES,
     SHARES,
@@ -261,6 +262,20 @@ def test_doubtful_noise_goes_by_the_share_that_it_is_likely():
     assert [finding.seen for finding in seen.values()] == [False, True, True]
     assert seen[0.3].line.startswith("perhaps noise of 25.5 of 255")
     assert "30% likely" in seen[0.3].line
+
+
+def test_the_network_is_what_it_says():
+    """One hidden layer by hand; numbers further out than four standard deviations tell no more."""
+    first, last = torch.tensor([[1.0], [-1.0]]), torch.tensor([[2.0, 1.0]])
+    arrays = {"weight_0": first, "bias_0": torch.tensor([0.5, 0.0])}
+    arrays |= {"weight_1": last, "bias_1": torch.tensor([0.25])}
+
+    def gelu(v):
+        return v * (1 + math.erf(v / math.sqrt(2))) / 2
+
+    z = torch.tensor([[1.0], [3.0], [4.0], [9.0], [-9.0]])
+    expected = [2 * gelu(v + 0.5) + gelu(-v) + 0.25 for v in (1.0, 3.0, 4.0, 4.0, -4.0)]
+    torch.testing.assert_close(network_output(arrays, z)[:, 0], torch.tensor(expected))
 
 
 # Photos without colour
