@@ -8,11 +8,10 @@ With --fit: 256 x 256 captures of train/large (12 draws of each large scene, 4 o
 train/photos (4), each with and without noise, a part of the noise made of octaves at random levels
 instead of a sensor's; train/photos as they are; and downscaled and coded, as people send them (2).
 A network with two hidden layers learns the logarithms of the levels and the presence of at least 1
-of 255. Writes gdp_lite/estimators/noise_spectrum.npz, and
-into gdp_lite/book/results/noise_spectrum_fit.csv how well it does on the same made of train/val,
-beside a linear fit and a fit to half of the captures: share of pairs of a noisy photo and one
-without in which the noisy one has the higher odds, and cross-entropy in nats. About 45 minutes on
-two cores.
+of 255. Writes gdp_lite/estimators/noise_spectrum.npz, and into
+gdp_lite/book/results/noise_spectrum_fit.csv how well it does on the same made of train/val, beside
+a linear fit and a fit to half of the captures: share of pairs of a noisy photo and one without in
+which the noisy one has the higher odds, and cross-entropy in nats. About 45 minutes on two cores.
 
 Without: the held-back captures (Kodak, scikit-image), whole, with and without their noise, and
 Kodak's photos themselves. Writes gdp_lite/book/results/noise_spectrum.csv.
