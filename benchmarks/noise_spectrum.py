@@ -14,7 +14,8 @@ a linear fit and a fit to half of the captures: share of pairs of a noisy photo 
 which the noisy one has the higher odds, and cross-entropy in nats. About 45 minutes on two cores.
 
 Without: the held-back captures (Kodak, scikit-image), whole, with and without their noise, and
-Kodak's photos themselves. Writes gdp_lite/book/results/noise_spectrum.csv.
+Kodak's photos themselves. Writes gdp_lite/book/results/noise_spectrum.csv. With --other: those of
+other_camera.py, and noise_spectrum_other.csv.
 """
 
 import csv
@@ -223,7 +224,7 @@ def report(shared, folder):
     names = sorted(p.stem for p in folder.glob("*.jpg") if not p.stem.startswith("large"))
     for name in [n for n in names if not n.endswith("-quiet")]:
         noisy, quiet = (decoded(folder / f"{name}{end}.jpg") for end in ("", "-quiet"))
-        truth, found = octave_levels(noisy - quiet), estimate_noise_spectrum(noisy, iso[name])
+        truth, found = octave_levels(noisy - quiet), estimate_noise_spectrum(noisy, iso[name])  # 0: unknown
         true_rms = float(rms(truth.view(1, 8)))
         gaps.append((found.bands / truth).log())
         rms_gaps.append(found.rms / true_rms)
@@ -281,15 +282,19 @@ def main():
     parser = arguments(__doc__, "train/large, train/photos and eval/kodak24")
     parser.add_argument("--captures", default="~/.cache/gdp-lite/captures")
     parser.add_argument("--fit", action="store_true", help="make noise_spectrum.npz anew")
+    parser.add_argument("--other", action="store_true", help="captures of another camera")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.fit:
         fit_all(args.shared)
         return
-    rows = report(args.shared, Path(args.captures).expanduser())
+    folder, table = Path(args.captures).expanduser(), "noise_spectrum"
+    if args.other:
+        folder, table = folder.with_name("other_captures"), "noise_spectrum_other"
+    rows = report(args.shared, folder)
     for row in rows:
         show(row)
-    save_results("noise_spectrum", rows)
+    save_results(table, rows)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ of white noise told once, 1.5 times and twice the rms that is found, and of comp
 true one also from one of its two guesses alone. What is found is taken away by the share that it is
 likely to be noise; "all or nothing": wholly, where it is more likely than not. Then captures
 without noise and Kodak's photos through the same: PSNR against themselves. Writes
-gdp_lite/book/results/phone_noise.csv. With --develop the same on every sixth capture of the large
-scenes, and no table. About ten minutes on one core.
+gdp_lite/book/results/phone_noise.csv. With --other: captures of other_camera.py, and
+phone_noise_other.csv. With --develop the same on every sixth capture of the large scenes, and no
+table. About ten minutes on one core.
 
 With --brightness: nine of these, and what it would gain if the dark, the middle and the bright
 third of a crop had each the best of five multiples of the true spectrum, chosen by the truth.
@@ -46,12 +47,15 @@ SIDE = 192
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--captures", default="~/.cache/gdp-lite/captures")
+    parser.add_argument("--other", action="store_true")
     parser.add_argument("--develop", action="store_true")
     parser.add_argument("--brightness", action="store_true")
     parser.add_argument("--constants", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     prior, folder = load_prior(), Path(args.captures).expanduser()
+    if args.other:
+        folder = folder.with_name("other_captures")
     names = sorted(p.stem for p in folder.glob("*.jpg") if not p.stem.endswith("-quiet"))
     if args.brightness or args.constants:
         paths = [folder / n for n in names if n.startswith("large")][2::6]
@@ -68,14 +72,16 @@ def main():
     best = max(whites, key=lambda what: sum(gains[what]))
     pairs = zip(gains["found spectrum"], gains[best], strict=True)
     gains["found spectrum, less the best of these"] = [ours - white for ours, white in pairs]
-    if not args.develop:
+    if not args.develop and not args.other:
         for _, x in list(photos(f"{args.shared}/eval/kodak24"))[::2]:
             y = centre(x, SIDE)
             for way, image in as_found(y, estimate_noise_spectrum(x), prior).items():
                 gains.setdefault(f"Kodak, unchanged{way}", []).append(unchanged(image, y))
-        save_results("phone_noise", [summary(key, values) for key, values in gains.items()])
-    for key, values in gains.items():
-        show(summary(key, values))
+    rows = [summary(key, values) for key, values in gains.items()]
+    for row in rows:
+        show(row)
+    if not args.develop:
+        save_results("phone_noise_other" if args.other else "phone_noise", rows)
 
 
 def capture(photo, quiet, prior):
