@@ -224,7 +224,7 @@ def report(shared, folder):
     names = sorted(p.stem for p in folder.glob("*.jpg") if not p.stem.startswith("large"))
     for name in [n for n in names if not n.endswith("-quiet")]:
         noisy, quiet = (decoded(folder / f"{name}{end}.jpg") for end in ("", "-quiet"))
-        truth, found = octave_levels(noisy - quiet), estimate_noise_spectrum(noisy, iso[name])  # 0: unknown
+        truth, found = octave_levels(noisy - quiet), estimate_noise_spectrum(noisy, iso[name])
         true_rms = float(rms(truth.view(1, 8)))
         gaps.append((found.bands / truth).log())
         rms_gaps.append(found.rms / true_rms)
