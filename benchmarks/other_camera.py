@@ -13,7 +13,8 @@ differences alone and is held within limits; a tone curve by a sigmoid, and the 
 locally; the file has other tables and other subsampling. Every second capture has no ISO.
 
 The 24 Kodak photos and four of scikit-image's, at most 512 x 512, into --out, with the names of
-benchmarks/captures.py: the capture, the same without noise, a manifest. About two minutes.
+benchmarks/captures.py: the capture, the same without noise, the scene in the capture's light and
+tone, and a manifest. Half a minute.
 """
 
 import csv
@@ -68,7 +69,7 @@ def draw(rng):
 
 def photograph(scene, p, rng):
     """The bytes of a file; scene: (H, W, 3), display range; rng None: without noise."""
-    light = cv2.pow(scene, 2.2) * 2 ** p["stops"]
+    light = exposed(scene, p)
     light = cv2.blur(cv2.filter2D(light, -1, disc(p["radius"])), (2, 2))
     mean = light.mean(-1, keepdims=True)
     gains = np.array([p["gains"][0], 1, p["gains"][1]], np.float32)
@@ -88,6 +89,20 @@ def photograph(scene, p, rng):
     flat = np.clip((100 - p["quality"]) * np.linspace(0.15, 2, 64), 1, 255).astype(int).tolist()
     Image.fromarray(pixels).save(file, "JPEG", qtables=[flat, flat], subsampling=p["subsampling"])
     return file.getvalue()
+
+
+def exposed(scene, p):
+    return cv2.pow(scene, 2.2) * 2 ** p["stops"]
+
+
+def ideal(scene, p):
+    """The scene in the light and tone of the capture, and nothing else done to it."""
+    gains = np.array([p["gains"][0], 1, p["gains"][1]], np.float32)
+    light = exposed(scene, p)
+    mean = light.mean(-1, keepdims=True)
+    rgb = np.minimum((light + p["mixing"] * (mean - light)) / gains, 1) * gains
+    mean = rgb.mean(-1, keepdims=True)
+    return toned(np.clip(mean + (rgb - mean) / (1 - p["mixing"]), 0, 1), p)
 
 
 def disc(radius):
@@ -207,6 +222,8 @@ def main():
         scene = photo[top : top + SIDE, left : left + SIDE].astype(np.float32) / 255
         for end, generator in (("", rng), ("-quiet", None)):
             (folder / f"{name}{end}.jpg").write_bytes(photograph(scene, p, generator))
+        sharp = (ideal(scene, p) * 255).round().astype(np.uint8)
+        Image.fromarray(sharp).save(folder / f"{name}-ideal.png")
         rows.append({"name": name, "iso": p["iso"] if n % 2 else 0})
         show(rows[-1] | {k: p[k] for k in ("denoiser", "frames", "quality")})
     with open(folder / "manifest.csv", "w", newline="", encoding="utf-8") as file:
