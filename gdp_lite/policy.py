@@ -55,10 +55,11 @@ POLICY = {
     "missing among others": Policy(20, 0.25, 0.0, several=(20, 0.25, 0.25)),
 }
 # What benchmarks/sampler_constants.py measures on photos of train/val:
-# Variance of a guess's error in a draw, in that of its level. The mean of four draws then errs by
-# 1.1 (missing pixels) to 1.5 times (blocks) their spread, where a perfect sampler has 1.1. Of 20
-# calls for 8 draws have less grain, and a smaller spread (benchmarks/coverage.py).
-DRAW = 0.3
+# Variance of a guess's error in a draw, in that of its level: DRAW with eight calls, and more with
+# more, (calls / 8)^GROWING times as much, which is 0.3 with 20. A draw of eight calls is then
+# sharpest, or within 0.005 of HaarPSI of that, and the scene's numbers lie within nine draws about
+# as often as they should; with twice as much they do through grain that no scene has.
+DRAW, GROWING = 0.15, 0.75
 # Noise level under which a guess is good enough to fit Phi to, where a start is above it: with a
 # fit from 1 on contrast and gamma come out 2.4 and 1.7 dB worse; from 0.1 on 4.1 and 1.7 better,
 # since there they began at what the photo told, and what is learned is worse than that.
@@ -67,6 +68,17 @@ PHI_FROM = 0.5
 # little above: 0.14 to 0.54 dB for white noise; under a JPEG, whose noise is told too high anyway,
 # it costs 0.2 to 0.4.
 ABOVE = 1.15
+
+
+def error_of_draws(steps: int) -> float:
+    """Variance of a guess's error in a draw of so many calls, in that of its level; 1 at most.
+
+    Examples
+    --------
+    >>> round(error_of_draws(8), 2), round(error_of_draws(20), 2)
+    (0.15, 0.3)
+    """
+    return min(DRAW * (steps / 8) ** GROWING, 1.0)
 
 
 def composed(kinds: Iterable[str]) -> str:

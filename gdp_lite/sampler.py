@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from gdp_lite.chains import Chains
 from gdp_lite.degradations import Degradation
 from gdp_lite.image import check_photo
-from gdp_lite.policy import ABOVE, DRAW, PHI_FROM, POLICY, check_settings
+from gdp_lite.policy import ABOVE, PHI_FROM, POLICY, check_settings, error_of_draws
 from gdp_lite.prior import Denoiser, schedule_of
 from gdp_lite.schedule import sigma_grid
 from gdp_lite.step import Restoration, Step
@@ -34,14 +34,14 @@ def proximal_steps(
     noise: Callable[[], Tensor],
 ) -> Iterator[tuple[float, Tensor, Tensor, Tensor]]:
     """Yields (sigma, x, x_{0|t}, x_0) for every level, the guess before and after the photo."""
-    x = x0 + zeta**0.5 * sigmas[0] * noise()
+    x, share = x0 + zeta**0.5 * sigmas[0] * noise(), error_of_draws(len(sigmas))
     for sigma, sigma_next in zip(sigmas, [*sigmas[1:], 0.0], strict=True):
         with torch.no_grad():
             x0_hat = denoiser(x, sigma).clamp(0, 1)  # denoise: Eq. (5)
         if learn and sigma <= PHI_FROM:
             chains.fit(x0_hat, sigma)  # learn Phi: line 7
         agree = chains.draw if draw else chains.prox
-        trust = DRAW * sigma**2 if draw else max(4 * (1 - zeta) * sigma_next**2, sigma**2)
+        trust = share * sigma**2 if draw else max(4 * (1 - zeta) * sigma_next**2, sigma**2)
         x0 = agree(x0_hat, strength * trust)  # agree with the photo
         yield sigma, x, x0_hat, x0
         if sigma_next:
@@ -110,8 +110,9 @@ def restore(
     learn : whether Phi is learned after that.
     start_sigma : noise level of the first step, display range.
     zeta : share of the noise's variance that is put back; 0 is deterministic.
-    draw : take each x_0 from the Gaussian posterior of guess and photo, r^2 = `policy.DRAW`
-        sigma^2, zeta = 1: samples are then about as far from each other as from the scene.
+    draw : take each x_0 from the Gaussian posterior of guess and photo, with zeta = 1 and r^2 =
+        `policy.error_of_draws` sigma^2: the scene then lies among the samples about as often as it
+        should. With less strength they are sharper and nearer to each other.
     generator : a CPU generator, so that a seed gives the same picture everywhere.
     callback : called with a `Step` after every step.
 

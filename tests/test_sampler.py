@@ -30,6 +30,7 @@ from gdp_lite.degradations import (
 from gdp_lite.diffusion import posterior_mean, posterior_std, predict_x0
 from gdp_lite.image import from_uint8, to_display, to_model
 from gdp_lite.losses import fidelity_loss, total_loss
+from gdp_lite.policy import error_of_draws
 from gdp_lite.sampler import restore
 from gdp_lite.schedule import linear_schedule, sigma_grid, time_grid
 
@@ -573,6 +574,14 @@ def test_draws_are_as_far_from_each_other_as_from_the_scene(prior):
         ratios.append(float(result.spread.square().mean().sqrt() / error))
     assert 0.6 < ratios[0] < 1.8  # too wide on so smooth a scene, 0.7 on rough ones
     assert ratios[1] < 0.4
+
+
+def test_a_guess_is_given_more_error_the_more_calls_a_draw_has():
+    shares = [error_of_draws(steps) for steps in (1, 5, 8, 20, 50, 200, 1000)]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[2] == 0.15
+    assert shares[3] == pytest.approx(0.3, abs=0.01)
+    assert shares[-2:] == [1.0, 1.0], "no more than its level"
 
 
 def test_a_draw_has_the_posterior_that_it_is_from():
