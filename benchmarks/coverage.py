@@ -3,16 +3,16 @@
     python benchmarks/coverage.py --shared ../shared
 
 64 x 64 crops of every sixth Kodak photo, known degradations, 19 samples of each: by default; as
-draws (`restore(..., draw=True)`) with the same calls, and with 20 where those are 8; DiffPIR's, 20
-calls, as documented and at the best of methods.csv's settings for this kind of damage (that of
-JPEG 30 for JPEG). Were the scene one more sample, it would lie between the fifth and the fifteenth
-of 19 in 50% of the places, and within them all in 90%, whatever their distribution. Places are the
-numbers of the picture, and the means of luma in 8 x 8 squares. `spread` over the root mean square
-error of the samples' mean, which would be sqrt(20 / 19), 1.03, times it. PSNR and HaarPSI of the
-samples' mean, and of a sample. The same with a prior whose posterior is exact: scenes drawn from a
-Gaussian whose power falls with frequency, and its own denoiser. The ways with 20 calls for 8 and
-DiffPIR compute in bfloat16 where the processor has it. Writes
-gdp_lite/book/results/coverage.csv; about half an hour on one core then.
+draws (`restore(..., draw=True)`) with the same calls, and where those are 8 with 20, and with twice
+the error for a guess (strength 2); DiffPIR's, 20 calls, as documented and at the best of
+methods.csv's settings for this kind of damage (that of JPEG 30 for JPEG). Were the scene one more
+sample, it would lie between the fifth and the fifteenth of 19 in 50% of the places, and within them
+all in 90%, whatever their distribution. Places are the numbers of the picture, and the means of
+luma in 8 x 8 squares. `spread` over the root mean square error of the samples' mean, which would be
+sqrt(20 / 19), 1.03, times it. PSNR and HaarPSI of the samples' mean, and of a sample. The same with
+a prior whose posterior is exact: scenes drawn from a Gaussian whose power falls with frequency, and
+its own denoiser. The ways with 20 calls for 8 and DiffPIR compute in bfloat16 where the processor
+has it. Writes gdp_lite/book/results/coverage.csv; about half an hour on one core then.
 """
 
 import math
@@ -31,7 +31,8 @@ from gdp_lite.sampler import restore
 
 SIZE, SAMPLES, PATCH = 64, 19, 8
 NAMES = ("noise", "25% missing", "block average 4", "Gaussian blur", "motion blur", "JPEG")
-IN_FULL = ("default", "draws")  # the spread by default is near the error of bfloat16
+# The spread by default is near the error of bfloat16.
+IN_FULL = ("default", "draws", "draws, strength 2")
 TASKS = {"noise": "noise 25", "block average 4": "blocks x4", "JPEG": "JPEG 30"}  # of methods.csv
 
 
@@ -95,6 +96,7 @@ def ways(name, degradation):
     found = {"default": ours(), "draws": ours(draw=True)}
     if POLICY[degradation.kind].recipe(several=True, draw=True)[0] < 20:
         found["draws, 20 calls"] = ours(draw=True, steps=20)
+        found["draws, strength 2"] = ours(draw=True, strength=2.0)
     found |= {f"DiffPIR, {kind}": theirs(kind) for kind in ("documented", "best")}
     return found
 
