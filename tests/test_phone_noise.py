@@ -118,6 +118,21 @@ def test_photos_that_tell_nothing(value, size):
         estimate_noise_spectrum(torch.full((2, 3, 64, 64), 0.5))
 
 
+def test_noise_that_makes_every_tile_black_in_places_is_found():
+    """Dark and very noisy: nowhere are 16 x 16 pixels without some that the noise took to 0."""
+    dark = (0.12 + white(30 / 255, 256, 300)).clamp(0, 1)
+    assert noise_statistics(dark) is None
+    found = estimate_noise_spectrum(dark)
+    assert found.present > 0.9
+    assert 255 * found.rms == pytest.approx(25, abs=6)  # less than 30, of what is clipped
+
+
+def test_a_drawing_in_black_and_white_has_no_noise():
+    shade = torch.linspace(0, 1, 256).expand(1, 1, 256, 256)
+    dots = torch.rand(1, 1, 256, 256, generator=torch.Generator().manual_seed(0)) < shade
+    assert estimate_noise_spectrum(dots.float().expand(1, 3, -1, -1)).present == 0
+
+
 def test_statistics_see_no_clipped_tile():
     photo = 0.5 + white(0.05, 128, 256)
     photo[..., 128:] = 1.0

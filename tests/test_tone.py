@@ -216,6 +216,16 @@ def test_noise_is_not_lifted():
     assert gains[1] < 0.8 * gains[0]
 
 
+@pytest.mark.parametrize("level", [3, 8, 25, 60])
+def test_noise_is_not_hidden_by_darkening(level):
+    """A dark photo gets no darker, however much noise it has; that is the denoiser's to take."""
+    dark = exposed(good().clamp(0, 1), -2.5)
+    dark = (dark + level / 255 * normal(*dark.shape, seed=3).to(dark)).clamp(0, 1)
+    found = estimate_light(dark, level / 255)
+    assert found.stops >= 0
+    assert ToneMap.held(found.tone).inverse(dark).mean() >= dark.mean() - 1e-6
+
+
 def test_good_photos_are_left(shared):
     """Of every tenth of train/val three in four at least, and bit for bit."""
     from pathlib import Path

@@ -179,11 +179,12 @@ def losses(y: Tensor, phi: Tone, told: Expected, noise: float) -> dict[str, Tens
     spread = [v.square() / s for v, s in zip(values, (var[0], *var[2:]), strict=True)]
     steps = (torch.diff(stops, dim=0).square().sum() + torch.diff(stops, dim=1).square().sum()) / 6
     grown = max(noise, FLOOR) / applied(x, tone)[1] * (y < CLIPPED)
+    allowed = max(noise, VISIBLE)  # what is there is not hidden by darkening the photo
     return {
         "exposure and colour": 0.5 * gap @ torch.linalg.solve(cov, gap),
         "spread": 0.5 * torch.stack(spread).sum(),
         "smoothness": 0.5 * (steps + 2 * stops.var(correction=0)) / var[1],
-        "noise": 0.5 * NOISE_WEIGHT * (grown / VISIBLE - 1).clamp(min=0).square().mean(),
+        "noise": 0.5 * NOISE_WEIGHT * (grown / allowed - 1).clamp(min=0).square().mean(),
     }
 
 

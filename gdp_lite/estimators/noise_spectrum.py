@@ -105,9 +105,12 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     ((2, 4), True)
     """
     check_one_photo(y)
-    seen = [noise_statistics(window) for window in _windows(y.detach().float().cpu())]
-    known = [statistics for statistics in seen if statistics is not None]
-    if not known:
+    windows = _windows(y.detach().float().cpu())
+    for scattered in (False, True):  # of dark and very noisy photos no tile is free of black pixels
+        seen = [noise_statistics(window, scattered) for window in windows]
+        if known := [statistics for statistics in seen if statistics is not None]:
+            break
+    else:
         return NoiseSpectrum(torch.zeros(2, 4), Estimate(0.0, math.inf), 0.0)
     fitted = _fitted()
     z = (torch.stack(known) - fitted["mean"]) / fitted["spread"]

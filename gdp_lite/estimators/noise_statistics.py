@@ -28,16 +28,25 @@ PLANES = tuple(
 )
 ROUNDING = 0.05  # of 255, added before a logarithm
 BLACK, WHITE = 3 / 255, 252 / 255
+# Black pixels are the noise's where means of so many along each axis are not black, and no more
+# than so much of a tile is: of a drawing in black and white all is clipped.
+AROUND, SCATTERED = 5, 0.4
 
 
-def noise_statistics(y: Tensor) -> Tensor | None:
-    """(1, 3, H, W), display range -> the numbers, (n,); None with too few tiles to tell."""
+def noise_statistics(y: Tensor, scattered: bool = False) -> Tensor | None:
+    """(1, 3, H, W), display range -> the numbers, (n,); None with too few tiles to tell.
+
+    scattered : look at tiles with black pixels, too, where their surroundings are not black.
+    """
     if min(y.shape[-2:]) < 4 * TILE:
         return None
     planes = 255 * octaves(y)
-    outside = functional.avg_pool2d(((y < BLACK) | (y > WHITE)).to(y).mean(1), TILE)[0]
-    light = functional.avg_pool2d(y.mean(1), TILE)[0]
+    outside, light = _outside(y), functional.avg_pool2d(y.mean(1), TILE)[0]
     good = (outside <= 0.02) & (light > 0.04)
+    if scattered:
+        around = functional.avg_pool2d(y, AROUND, 1, AROUND // 2, count_include_pad=False)
+        good = (outside <= SCATTERED) & (_outside(around) <= 0.02) & (light > 0.04)
+        good &= functional.avg_pool2d((y > WHITE).to(y).mean(1), TILE)[0] <= 0.02
     if int(good.sum()) < LEAST:
         return None
     light = light[good]
@@ -67,6 +76,11 @@ def noise_statistics(y: Tensor) -> Tensor | None:
             torch.stack([light.mean(), light[quarter].mean(), light.std()]),
         ]
     )
+
+
+def _outside(y: Tensor) -> Tensor:
+    """The share of each tile that is clipped, or nearly."""
+    return functional.avg_pool2d(((y < BLACK) | (y > WHITE)).to(y).mean(1), TILE)[0]
 
 
 @cache
