@@ -25,9 +25,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from common import PHOTOS, arguments, show
+from common import arguments, held_back, show
 from PIL import Image
-from skimage import data
 
 from gdp_lite.book.appearance import appearance, true_noise
 from gdp_lite.book.phone import Capture, draw_capture, field, ideal, parameters, photograph
@@ -42,11 +41,7 @@ def sources(shared):
         with Image.open(path) as photo:
             if min(photo.size) > SIDE:
                 yield f"large-{path.stem}", np.asarray(photo.convert("RGB"))
-    for path in sorted(Path(shared, "eval/kodak24").iterdir()):
-        if path.suffix in PHOTOS:
-            yield f"kodak-{path.stem}", np.asarray(Image.open(path).convert("RGB"))
-    for name in ("astronaut", "chelsea", "coffee", "rocket"):
-        yield f"skimage-{name}", getattr(data, name)()
+    yield from held_back(shared)
 
 
 def make(name, photo, folder):

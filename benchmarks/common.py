@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from skimage import restoration
+from skimage import data, restoration
+from torch.nn.functional import avg_pool2d
 
 from gdp_lite._torchvision import repair_torchvision
 from gdp_lite.book.classical import as_image as as_image  # for those who import it from here
@@ -34,7 +35,7 @@ from gdp_lite.degradations import (
 from gdp_lite.diffusion import predict_x0
 from gdp_lite.estimators import Estimate, NoiseSpectrum
 from gdp_lite.estimators.noise_statistics import SHARES, octave_levels
-from gdp_lite.image import from_uint8, to_display, to_model
+from gdp_lite.image import LUMA, from_uint8, to_display, to_model
 from gdp_lite.prior import schedule_of
 from gdp_lite.schedule import sigma_grid
 
@@ -57,6 +58,16 @@ def photos(folder):
     """(name, photo) for every picture of a folder, by name."""
     for path in sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PHOTOS):
         yield path.stem, from_uint8(np.asarray(Image.open(path).convert("RGB")))
+
+
+def held_back(shared):
+    """(set and name, photo as an (H, W, 3) uint8 array) of what no estimator is fitted to."""
+    for path in sorted(Path(shared, "eval/kodak24").iterdir()):
+        if path.suffix in PHOTOS:
+            with Image.open(path) as photo:
+                yield f"kodak-{path.stem}", np.asarray(photo.convert("RGB"))
+    for name in ("astronaut", "chelsea", "coffee", "rocket"):
+        yield f"skimage-{name}", getattr(data, name)()
 
 
 def centre(photo, size):
@@ -154,6 +165,13 @@ def haarpsi(image, x):
     import piq  # which imports torchvision
 
     return piq.haarpsi(image.clamp(0, 1), x, reduction="none").double()
+
+
+def squares(images, side=8):
+    """Means of luma in squares, (..., 3, H, W) -> (..., H / side, W / side)."""
+    luma = torch.einsum("c,...chw->...hw", images.new_tensor(LUMA), images)
+    means = avg_pool2d(luma.flatten(0, -3)[:, None], side)
+    return means.view(*luma.shape[:-2], *means.shape[-2:])
 
 
 def spectrum_of(noise):

@@ -18,18 +18,16 @@ has it. Writes gdp_lite/book/results/coverage.csv; about half an hour on one cor
 import math
 
 import torch
-from common import arguments, diffpir, haarpsi, kodak, operators, show
-from torch.nn.functional import avg_pool2d
+from common import arguments, diffpir, haarpsi, kodak, operators, show, squares
 
 from gdp_lite.book.results import load_results, save_results
 from gdp_lite.degradations import Inpainting, random_mask
-from gdp_lite.image import LUMA
 from gdp_lite.policy import POLICY
 from gdp_lite.precision import in_precision, quickest
 from gdp_lite.prior import load_prior
 from gdp_lite.sampler import restore
 
-SIZE, SAMPLES, PATCH = 64, 19, 8
+SIZE, SAMPLES = 64, 19
 NAMES = ("noise", "25% missing", "block average 4", "Gaussian blur", "motion blur", "JPEG")
 # The spread by default is near the error of bfloat16.
 IN_FULL = ("default", "draws", "draws, strength 2")
@@ -60,12 +58,6 @@ def covered(samples, x):
     return float(((rank >= 5) & (rank < 15)).double().mean()), float(
         ((rank >= 1) & (rank < SAMPLES)).double().mean()
     )
-
-
-def patches(images):
-    """Means of luma in squares, (..., 3, H, W) -> (..., H / 8, W / 8)."""
-    luma = torch.einsum("c,...chw->...hw", images.new_tensor(LUMA), images)
-    return avg_pool2d(luma.flatten(0, -3)[:, None], PATCH).view(*luma.shape[:-2], SIZE // PATCH, -1)
 
 
 def settings_of_diffpir(name, kind):
@@ -120,7 +112,7 @@ def main():
                 samples = sampler(y, prior if way in IN_FULL else quick)
                 row = {"prior": kind, "operator": name, "way": way}
                 row["pixels_50"], row["pixels_90"] = covered(samples, x)
-                row["patches_50"], row["patches_90"] = covered(patches(samples), patches(x))
+                row["patches_50"], row["patches_90"] = covered(squares(samples), squares(x))
                 error = (samples.mean(0) - x).square().mean().sqrt()
                 row["spread"] = float(samples.var(0).mean().sqrt() / error)
                 row["psnr_of_mean"] = -20 * math.log10(float(error))

@@ -20,7 +20,7 @@ from itertools import product
 from unittest.mock import patch
 
 import torch
-from common import arguments, centre, haarpsi, mean_and_error, photos, save_parts
+from common import arguments, centre, haarpsi, mean_and_error, photos, save_parts, squares
 from torch.nn.functional import avg_pool2d
 
 from gdp_lite import sampler
@@ -35,7 +35,6 @@ from gdp_lite.degradations import (
     Inpainting,
     random_mask,
 )
-from gdp_lite.image import LUMA
 from gdp_lite.prior import load_prior
 from gdp_lite.tasks import degradation_for
 
@@ -96,11 +95,6 @@ def draws(x, prior):
 
 def within(samples, x):
     return float(((samples.amin(0) <= x) & (x <= samples.amax(0))).double().mean())
-
-
-def squares(images):
-    luma = torch.einsum("c,...chw->...hw", images.new_tensor(LUMA), images)
-    return avg_pool2d(luma.flatten(0, -3)[:, None], 8).view(*luma.shape[:-2], SIZE // 8, -1)
 
 
 def learned(x, prior):

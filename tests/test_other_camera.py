@@ -2,7 +2,6 @@
 
 import io
 import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,9 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 @pytest.fixture(scope="module")
 def camera():
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
         return runpy.run_path(str(BENCHMARKS / "other_camera.py"))
-    finally:
-        sys.path.remove(str(BENCHMARKS))
 
 
 @pytest.fixture(scope="module")

@@ -41,12 +41,12 @@ def noise_statistics(y: Tensor, scattered: bool = False) -> Tensor | None:
     if min(y.shape[-2:]) < 4 * TILE:
         return None
     planes = 255 * octaves(y)
-    outside, light = _outside(y), functional.avg_pool2d(y.mean(1), TILE)[0]
+    outside, light = _share((y < BLACK) | (y > WHITE)), functional.avg_pool2d(y.mean(1), TILE)[0]
     good = (outside <= 0.02) & (light > 0.04)
     if scattered:
         around = functional.avg_pool2d(y, AROUND, 1, AROUND // 2, count_include_pad=False)
-        good = (outside <= SCATTERED) & (_outside(around) <= 0.02) & (light > 0.04)
-        good &= functional.avg_pool2d((y > WHITE).to(y).mean(1), TILE)[0] <= 0.02
+        good = (outside <= SCATTERED) & (light > 0.04)
+        good &= _share((around < BLACK) | (y > WHITE)) <= 0.02
     if int(good.sum()) < LEAST:
         return None
     light = light[good]
@@ -78,9 +78,9 @@ def noise_statistics(y: Tensor, scattered: bool = False) -> Tensor | None:
     )
 
 
-def _outside(y: Tensor) -> Tensor:
-    """The share of each tile that is clipped, or nearly."""
-    return functional.avg_pool2d(((y < BLACK) | (y > WHITE)).to(y).mean(1), TILE)[0]
+def _share(which: Tensor) -> Tensor:
+    """Of each tile, (1, 3, H, W) -> (H / 16, W / 16)."""
+    return functional.avg_pool2d(which.float().mean(1), TILE)[0]
 
 
 @cache
