@@ -127,10 +127,11 @@ def test_noise_that_makes_every_tile_black_in_places_is_found():
     assert 255 * found.rms == pytest.approx(25, abs=6)  # less than 30, of what is clipped
 
 
-def test_a_drawing_in_black_and_white_has_no_noise():
-    shade = torch.linspace(0, 1, 256).expand(1, 1, 256, 256)
+@pytest.mark.parametrize(("ink", "most"), [(1.0, 1.0), (0.6, 0.5)])
+def test_a_drawing_of_dots_on_black_has_no_noise(ink, most):
+    shade = torch.linspace(0, most, 256).expand(1, 1, 256, 256)
     dots = torch.rand(1, 1, 256, 256, generator=torch.Generator().manual_seed(0)) < shade
-    assert estimate_noise_spectrum(dots.float().expand(1, 3, -1, -1)).present == 0
+    assert estimate_noise_spectrum(ink * dots.float().expand(1, 3, -1, -1)).present == 0
 
 
 def test_statistics_see_no_clipped_tile():
