@@ -16,6 +16,11 @@
   which noise would be taken away. Constants that depend on the ISO with the capture's, which is
   the same with noise and without; others with none, the one for photos without colour in grey.
   --captures is the folder of benchmarks/captures.py.
+- Loud noise (`estimators.noise_spectrum`): 256 x 256 of every 24th photo of train/val with white
+  noise of 25 and 50 of 255, as it is and as a JPEG of quality 85, and by `gdp_lite.book.phone` at
+  ISO 6400 and 12800: by how much octaves and rms are off, in the median; what the found spectrum
+  gains in PSNR by `denoise`, and by how much that is less than what the true one gains. LOUDEST inf
+  looks once.
 - Movement (`estimators.softness`): every 16th square photo of train/large, blurred in linear light
   by movements of 3, 5 and 8 pixels, by other kernels and by none, noise of 3 of 255, JPEG of
   quality 90; and every second of the larger ones and of train/val as it is, 768 x 768 at most: the
@@ -34,18 +39,19 @@
   Gaussian posterior of their logarithms. Then crops of 96 x 96 of every eighth restored with the
   contrast found and held, and learned from there on: gain in PSNR over the photo.
 
-Writes gdp_lite/book/results/estimator_constants.csv. About 20 minutes on one core; --part makes
+Writes gdp_lite/book/results/estimator_constants.csv. About half an hour on one core; --part makes
 the rows of one part anew, and leaves the others as they are.
 """
 
 import csv
+import io
 from itertools import chain, islice
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from common import CAPTURES, arguments, centre, mean_and_error, photos, save_parts
+from common import CAPTURES, arguments, centre, mean_and_error, photos, save_parts, spectrum_of
 from PIL import Image
 from scipy import ndimage
 from torch.nn.functional import avg_pool2d
@@ -53,6 +59,7 @@ from torch.nn.functional import avg_pool2d
 from gdp_lite import tasks
 from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.metrics import psnr
+from gdp_lite.book.phone import draw_capture, field, photograph
 from gdp_lite.degradations import (
     Blur,
     Contrast,
@@ -62,6 +69,7 @@ from gdp_lite.degradations import (
     light,
     motion_kernel,
 )
+from gdp_lite.denoise import denoise
 from gdp_lite.estimators import (
     anchors,
     cast_posterior,
@@ -97,6 +105,10 @@ ODDS = {
     "PER_BLOTCH": ((0, 0.5, 1, 2), False, False),
     "WITHOUT_COLOUR": ((0, 0.5, 1, 2), True, False),
 }
+LOUDEST = (10, 15, 20, 25, 30, float("inf"))  # of 255
+LOUD = [("white", s, q) for s in (25, 50) for q in (None, 85)] + [
+    ("phone", i, None) for i in (6400, 12800)
+]
 CODING = {"CODING_NOISE": (1, 2, 3, 4, 6), "CODING_NOISE_DEBLUR": (3, 5, 8)}  # of 255
 MOVEMENT = {
     "ROUND": (0, 0.25, 0.5, 1.0),
@@ -233,6 +245,50 @@ def noise_odds(captures):
                         found.append(estimate_noise_spectrum(y, iso).present >= ASKED["noise"])
                 row |= {f"photos, {what}": len(found), f"noisy, {what}": float(np.mean(found))}
             yield row
+
+
+def loud_noise(every, prior):
+    for what, level, quality in LOUD:
+        pairs = []
+        for number, x in enumerate(every):
+            rng = np.random.default_rng(number)
+            if what == "white":
+                y = x + level / 255 * torch.from_numpy(rng.normal(size=x.shape)).float()
+                y, quiet = (v if quality is None else through_jpeg(v, quality) for v in (y, x))
+                y = y.clamp(0, 1)
+            else:
+                scene, where = x[0].permute(1, 2, 0).numpy(), field(*x.shape[-2:])
+                drawn = draw_capture(rng, level)
+                y, quiet = (file_of(photograph(scene, drawn, some, where)) for some in (rng, None))
+            pairs.append((y, quiet))
+        told = [spectrum_of(y - quiet) for y, quiet in pairs]
+        best = [
+            psnr(denoise(y, true, prior), quiet)
+            for (y, quiet), true in zip(pairs, told, strict=True)
+        ]
+        for value in LOUDEST:
+            off, wrong, gains, less = [], [], [], []
+            with patch.object(noise_spectrum, "LOUDEST", value / 255):
+                for (y, quiet), true, most in zip(pairs, told, best, strict=True):
+                    found = estimate_noise_spectrum(y)
+                    off.append(float(((found.bands - true.bands).abs() / true.bands).mean()))
+                    wrong.append(abs(float(found.rms / true.rms) - 1))
+                    after = psnr(denoise(y, found._replace(present=1.0), prior), quiet)
+                    gains.append(float(after - psnr(y, quiet)))
+                    less.append(float(most - after))
+            case = f"{what} {level}" + ("" if quality is None else f", JPEG {quality}")
+            gap, error = mean_and_error(less)
+            yield {
+                "constant": "LOUDEST", "on": f"{len(pairs)} photos, {case}", "value": value,
+                "today": value / 255 == noise_spectrum.LOUDEST,
+                "octaves off": float(np.median(off)), "rms off": float(np.median(wrong)),
+                "gain": float(np.mean(gains)), "worst": min(gains),
+                "less than told": gap, "standard error": error,
+            }  # fmt: skip
+
+
+def file_of(content):
+    return from_uint8(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
 
 
 def movements(shared):
@@ -391,7 +447,16 @@ def contrast_learned(crops, prior):
 def main():
     parser = arguments(__doc__, "train/photos, train/val and train/large")
     parser.add_argument("--captures", default=str(CAPTURES))
-    kinds = ("edges", "casts", "coding", "noise odds", "movement", "earlier JPEG", "contrast")
+    kinds = (
+        "edges",
+        "casts",
+        "coding",
+        "noise odds",
+        "loud noise",
+        "movement",
+        "earlier JPEG",
+        "contrast",
+    )
     parser.add_argument("--part", choices=kinds)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -399,12 +464,15 @@ def main():
     held = list(islice(photos(f"{args.shared}/train/val"), 0, None, 5))
     crops = [centre(x, 128) for _, x in held[::2]]
     eighth = islice(photos(f"{args.shared}/train/val"), 3, None, 8)
+    some = islice(photos(f"{args.shared}/train/val"), 5, None, 24)
+    loud = [centre(x, min(256, *x.shape[-2:])) for _, x in some]
     large = (x for _, x in photos(f"{args.shared}/train/large") if min(x.shape[-2:]) > 768)
     parts = {
         "edges": edges(trained),
         "casts": casts(held),
         "coding": coding_noise(crops, load_prior()),
         "noise odds": noise_odds(Path(args.captures)),
+        "loud noise": loud_noise(loud, load_prior()),
         "movement": movements(args.shared),
         "earlier JPEG": earlier(islice(large, 0, None, 2)),
         "contrast": chain(

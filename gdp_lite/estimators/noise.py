@@ -76,7 +76,7 @@ def estimate_flat_noise(image: Tensor, tile: int = 16, quantile: float = 0.1) ->
 
     Parameters
     ----------
-    image : (1, 3, H, W), display range.
+    image : (1, C, H, W), display range.
     tile : side of the squares of coefficients in each of which a median is taken.
     quantile : of these medians, which is returned.
 
@@ -97,7 +97,8 @@ def estimate_flat_noise(image: Tensor, tile: int = 16, quantile: float = 0.1) ->
     detail = pywt.dwt2(image[0].cpu().numpy(), "db2")[1][2]
     rows, columns = (n // tile for n in detail.shape[-2:])
     squares = np.abs(detail[:, : rows * tile, : columns * tile])
-    squares = squares.reshape(3, rows, tile, columns, tile).swapaxes(2, 3).reshape(3, -1, tile**2)
+    squares = squares.reshape(-1, rows, tile, columns, tile).swapaxes(2, 3)
+    squares = squares.reshape(len(detail), -1, tile**2)
     medians = np.median(squares, -1) / 0.6745
     level = float(np.quantile(medians, quantile, -1).mean())
     low, high = np.quantile(medians, [quantile / 2, 1.5 * quantile], -1).mean(-1)

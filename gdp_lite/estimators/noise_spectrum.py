@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from gdp_lite.estimators.estimate import Estimate
 from gdp_lite.estimators.noise import estimate_flat_noise
-from gdp_lite.estimators.noise_statistics import SHARES, noise_statistics, of_colours
+from gdp_lite.estimators.noise_statistics import PLANES, SHARES, noise_statistics, of_colours
 from gdp_lite.image import check_one_photo
 from gdp_lite.kept_colour import NEARLY, is_grey
 
@@ -45,6 +45,10 @@ WITHOUT_COLOUR = 2.0
 # White noise, looked for in the middle: where the finest wavelets are least, photos without it
 # have 6.75 of 255 at most (`tasks.TEXTURE`, benchmarks/do_no_harm.py), phone files hardly 1.5.
 WHITE, MIDDLE = 7 / 255, 1024
+# Display range: what is louder the network is shown with half of the contrast, or a quarter, as it
+# has seen hardly more. Of 15, 20, 25 and 30 of 255 the octaves of 31 photos of train/val and large
+# with white noise, JPEG or not, and by two cameras at ISO 3200 to 12800 are PLACEHOLDER.
+LOUDEST, FAINTEST = 20 / 255, 0.25
 OFFSET = 0.4  # of 255, added to a level before its logarithm: what is below is rounding
 
 
@@ -105,26 +109,14 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     ((2, 4), True)
     """
     check_one_photo(y)
+    grey = is_grey(y, NEARLY)
     windows = _windows(y.detach().float().cpu())
     for scattered in (False, True):  # of dark and very noisy photos no tile is free of black pixels
-        seen = [noise_statistics(window, scattered) for window in windows]
-        if known := [statistics for statistics in seen if statistics is not None]:
+        if (told := _told(windows, grey, scattered)) is not None:
             break
     else:
         return NoiseSpectrum(torch.zeros(2, 4), Estimate(0.0, math.inf), 0.0)
-    fitted = _fitted()
-    z = (torch.stack(known) - fitted["mean"]) / fitted["spread"]
-    grey = is_grey(y, NEARLY)
-    if grey:  # it has no colours that would tell noise from detail: as if they were the usual ones
-        z[:, of_colours()] = 0.0
-    told = network_output(fitted, z)  # (windows, 10)
-    # Texture adds to what it is told, noise is alike everywhere: the windows with least tell it.
-    quiet = told[:, 8] <= told[:, 8].quantile(QUIETEST) + math.log(BRIGHTER)
-    levels = (told[quiet, :9].mean(0).exp() - OFFSET).clamp(min=0) / 255
-    if grey:
-        levels[4:8] = 0.0
-    std = float(told[quiet, 8].std()) * float(levels[8]) if int(quiet.sum()) > 1 else math.inf
-    odds = float(told[quiet, 9].mean()) if levels[8] >= LEAST else -math.inf
+    levels, spread, odds = told
     if iso is not None and iso > 0:
         odds += PER_ISO * math.log(min(max(iso, 25), 6400) / MIDDLE_ISO)
     else:
@@ -133,13 +125,45 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     odds += PER_BLOTCH * max(float(chroma - luma), 0)
     odds -= WITHOUT_COLOUR * grey
     present = 1 / (1 + math.exp(min(-odds, 500)))
-    white = estimate_flat_noise(_middle(y))
-    if white > WHITE:  # as it came from a sensor or a scanner: no phone's denoiser has seen it
-        bands = levels[:8].clamp(min=float(white)).view(2, 4)
-        if grey:
-            bands[1] = 0.0
-        return NoiseSpectrum(bands, Estimate(max(white, float(levels[8])), std), 1.0)
-    return NoiseSpectrum(levels[:8].view(2, 4), Estimate(float(levels[8]), std), present)
+    contrast = 1.0
+    while contrast * levels[8] > LOUDEST and contrast > FAINTEST:
+        contrast /= 2
+        louder = _told(windows, grey, scattered, contrast)
+        assert louder is not None  # the same tiles tell
+        levels, spread = louder[0] / contrast, louder[1]
+    bands, rms, middle = levels[:8].view(2, 4), float(levels[8]), _middle(y)
+    if estimate_flat_noise(middle) > WHITE:  # of a sensor or a scanner: no phone's denoiser saw it
+        planes = torch.einsum("ij,bjhw->bihw", middle.new_tensor(PLANES), middle)
+        luma, chroma = (float(estimate_flat_noise(part)) for part in planes.split((1, 2), 1))
+        # Each for itself: a JPEG has taken the finest octaves of colour.
+        bands = bands.maximum(torch.tensor([[luma], [0.0 if grey else chroma]]))
+        rms, present = max(rms, luma), 1.0
+    return NoiseSpectrum(bands, Estimate(rms, spread * rms), present)
+
+
+def _told(
+    windows: list[Tensor], grey: bool, scattered: bool, contrast: float = 1.0
+) -> tuple[Tensor, float, float] | None:
+    """What the network says: the nine levels, the share by which the last one varies, log odds.
+
+    None where no window has tiles that tell. The rest is as in `noise_statistics`.
+    """
+    seen = [noise_statistics(window, scattered, contrast) for window in windows]
+    known = [statistics for statistics in seen if statistics is not None]
+    if not known:
+        return None
+    fitted = _fitted()
+    z = (torch.stack(known) - fitted["mean"]) / fitted["spread"]
+    if grey:  # it has no colours that would tell noise from detail: as if they were the usual ones
+        z[:, of_colours()] = 0.0
+    told = network_output(fitted, z)  # (windows, 10)
+    # Texture adds to what it is told, noise is alike everywhere: the windows with least tell it.
+    quiet = told[:, 8] <= told[:, 8].quantile(QUIETEST) + math.log(BRIGHTER)
+    levels = (told[quiet, :9].mean(0).exp() - OFFSET).clamp(min=0) / 255
+    if grey:
+        levels[4:8] = 0.0
+    spread = float(told[quiet, 8].std()) if int(quiet.sum()) > 1 else math.inf
+    return levels, spread, float(told[quiet, 9].mean()) if levels[8] >= LEAST else -math.inf
 
 
 def _middle(y: Tensor) -> Tensor:

@@ -33,14 +33,15 @@ BLACK, WHITE = 3 / 255, 252 / 255
 AROUND, SCATTERED = 5, 0.4
 
 
-def noise_statistics(y: Tensor, scattered: bool = False) -> Tensor | None:
+def noise_statistics(y: Tensor, scattered: bool = False, contrast: float = 1.0) -> Tensor | None:
     """(1, 3, H, W), display range -> the numbers, (n,); None with too few tiles to tell.
 
     scattered : look at tiles with black pixels, too, where their surroundings are not black.
+    contrast : what the differences between pixels are multiplied by.
     """
     if min(y.shape[-2:]) < 4 * TILE:
         return None
-    planes = 255 * octaves(y)
+    planes = 255 * contrast * octaves(y)
     outside, light = _share((y < BLACK) | (y > WHITE)), functional.avg_pool2d(y.mean(1), TILE)[0]
     good = (outside <= 0.02) & (light > 0.04)
     if scattered:
