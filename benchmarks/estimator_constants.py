@@ -105,7 +105,7 @@ ODDS = {
     "PER_BLOTCH": ((0, 0.5, 1, 2), False, False),
     "WITHOUT_COLOUR": ((0, 0.5, 1, 2), True, False),
 }
-LOUDEST = (10, 15, 20, 25, 30, float("inf"))  # of 255
+LOUDEST = (15, 20, 25, float("inf"))  # of 255
 LOUD = [("white", s, q) for s in (25, 50) for q in (None, 85)] + [
     ("phone", i, None) for i in (6400, 12800)
 ]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from skimage import data
 
+from gdp_lite.book.capture import through_jpeg
 from gdp_lite.book.phone import Capture, photograph
 from gdp_lite.degradations import GaussianBlur
 from gdp_lite.denoise import completion, denoise, limit_change
@@ -99,6 +100,29 @@ def test_white_noise_is_found_too():
     found = estimate_noise_spectrum((0.5 + white(20 / 255, 256, 300)).clamp(0, 1))
     assert found.present > 0.9
     assert 255 * found.rms == pytest.approx(20, rel=0.15)
+
+
+def test_loud_noise_is_seen_as_with_less_contrast(monkeypatch):
+    from gdp_lite.estimators import noise_spectrum
+
+    x = from_uint8(data.chelsea()[:256, :320])
+    noise = GaussianBlur(5, 0.6)(white(1.0, 256, 320))
+    y = (x + 55 / 255 * noise / noise.std()).clamp(0.005, 0.98)  # neither black nor clipped
+    true = octave_levels(y - x)
+    rms = float((true[0].square() * torch.tensor(SHARES)).sum().sqrt())
+    found = estimate_noise_spectrum(y)
+    assert abs(math.log(found.rms / rms)) < 0.15
+    monkeypatch.setattr(noise_spectrum, "LOUDEST", 1.0)
+    assert estimate_noise_spectrum(y).rms < 0.8 * rms  # the network's own end
+
+
+def test_white_in_brightness_is_not_white_in_colour():
+    x = from_uint8(data.coffee()[:256, :320])
+    y, quiet = (through_jpeg(image, 85) for image in (x + 30 / 255 * white(1.0, 256, 320), x))
+    found, true = estimate_noise_spectrum(y), octave_levels(y - quiet)
+    assert true[1, 0] < 0.3 * true[0, 0]  # its JPEG has taken it
+    assert found.bands[1, 0] < 0.4 * found.bands[0, 0]
+    assert abs(math.log(found.bands[0, 0] / true[0, 0])) < 0.2
 
 
 def test_texture_in_parts_of_a_photo_is_not_its_noise():

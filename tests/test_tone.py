@@ -226,6 +226,15 @@ def test_noise_is_not_hidden_by_darkening(level):
     assert ToneMap.held(found.tone).inverse(dark).mean() >= dark.mean() - 1e-6
 
 
+def test_dark_photos_with_noise_are_lifted_as_far_as_what_is_left_allows():
+    """Noise that will be taken away does not keep a photo dark; what is left may grow to it."""
+    dark = exposed(good().clamp(0, 1), -2.5)
+    clean, some, much = (estimate_light(dark, level / 255).stops for level in (0, 8, 25))
+    assert clean > 1
+    assert some > 0.6 * clean
+    assert 0.3 * clean < much < clean
+
+
 def test_good_photos_are_left(shared):
     """Of every tenth of train/val three in four at least, and bit for bit."""
     from pathlib import Path

@@ -46,8 +46,9 @@ WITHOUT_COLOUR = 2.0
 # have 6.75 of 255 at most (`tasks.TEXTURE`, benchmarks/do_no_harm.py), phone files hardly 1.5.
 WHITE, MIDDLE = 7 / 255, 1024
 # Display range: what is louder the network is shown with half of the contrast, or a quarter, as it
-# has seen hardly more. Of 15, 20, 25 and 30 of 255 the octaves of 31 photos of train/val and large
-# with white noise, JPEG or not, and by two cameras at ISO 3200 to 12800 are PLACEHOLDER.
+# has seen hardly more. Looked at once, white noise of 50 of 255 in a JPEG is worth 0.6 dB less than
+# if its spectrum were told, and a phone's at ISO 12800 1.0, with 20 of 255 0.1 and 0.5; 15 and 25
+# are much the same (benchmarks/estimator_constants.py).
 LOUDEST, FAINTEST = 20 / 255, 0.25
 OFFSET = 0.4  # of 255, added to a level before its logarithm: what is below is rounding
 
