@@ -135,11 +135,12 @@ def estimate_noise_spectrum(y: Tensor, iso: float | None = None) -> NoiseSpectru
     bands, rms, middle = levels[:8].view(2, 4), float(levels[8]), _middle(y)
     if estimate_flat_noise(middle) > WHITE:  # of a sensor or a scanner: no phone's denoiser saw it
         planes = torch.einsum("ij,bjhw->bihw", middle.new_tensor(PLANES), middle)
-        luma, chroma = (float(estimate_flat_noise(part)) for part in planes.split((1, 2), 1))
+        least, in_colour = (float(estimate_flat_noise(part)) for part in planes.split((1, 2), 1))
         # Each for itself: a JPEG has taken the finest octaves of colour.
-        bands = bands.maximum(torch.tensor([[luma], [0.0 if grey else chroma]]))
-        rms, present = max(rms, luma), 1.0
-    return NoiseSpectrum(bands, Estimate(rms, spread * rms), present)
+        bands = bands.maximum(torch.tensor([[least], [0.0 if grey else in_colour]]))
+        rms, present = max(rms, least), 1.0
+    std = spread * rms if spread < math.inf else math.inf
+    return NoiseSpectrum(bands, Estimate(rms, std), present)
 
 
 def _told(
