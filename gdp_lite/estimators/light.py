@@ -26,8 +26,8 @@ from gdp_lite.image import check_one_photo, srgb_to_linear
 SEEN = {"too dark": 0.6, "too bright": 0.75, "low contrast": 0.6, "uneven light": 0.6}
 # How far Phi may go, standard deviations: mean stops, their differences across the map, white and
 # contrast in stops, veil. By hand, on simulated faults of train/photos. On 52 faults simulated on
-# train/val half the mean stops cost 0.4 to 0.8 CIEDE2000, twice as many gain 0.2 to 0.4, other
-# columns change 0.3 at most, one row for all faults costs 0.1 to 0.9 (benchmarks/light.py
+# train/val half the mean stops cost 0.6 to 0.8 CIEDE2000, twice as many gain 0.1 to 0.4, other
+# columns change 0.3 at most, one row for all faults costs 0.2 to 1.1 (benchmarks/light.py
 # --constants). Photos that are taken for faulty and are not are not among them.
 SPREAD = {
     "too dark": (3.0, 0.4, 2.0, 0.5, 0.02),
@@ -35,12 +35,12 @@ SPREAD = {
     "low contrast": (0.7, 0.3, 0.5, 1.2, 0.2),
     "uneven light": (0.7, 1.0, 0.5, 0.5, 0.02),
 }
-# Least noise, what is seen of it, its price. Twice VISIBLE makes such dark photos 0.8 CIEDE2000
-# better, half 2.8 worse; but they are looked at small, where nobody sees noise.
+# Least noise, what is seen of it, its price. Twice VISIBLE makes such dark photos 0.4 CIEDE2000
+# better, half 1.7 worse; but they are looked at small, where nobody sees noise.
 FLOOR, VISIBLE, NOISE_WEIGHT = 1.5 / 255, 6 / 255, 40.0
 # The share of the noise that its removal leaves. With 1, 0.7, 0.5 and 0.25 the mean CIEDE2000 of 27
 # photos of train/val, by another camera 1.5 and 3 stops too dark, ISO 400 to 6400, is 20.6, 17.4,
-# 16.2 and 16.1 (benchmarks/other_camera.py --left); the dark sky of a night photo asks for more.
+# 16.2 and 16.1 (benchmarks/other_camera.py --left); less lifts a black sky further, for nothing.
 LEFT = 0.5
 CLIPPED = 0.99  # display range: from here on a value has no noise
 STEPS = 25  # of L-BFGS: 40 change less than 0.1 CIEDE2000 (there)
@@ -95,8 +95,8 @@ def estimate_light(photo: Tensor, noise: float = 0.0) -> Light:
     Parameters
     ----------
     photo : (1, 3, H, W), display range; of any size, it is looked at small.
-    noise : its standard deviation in the photo, display range, where it is to be taken away, too:
-        what that leaves is lifted no further than it was before, unless nobody sees it.
+    noise : standard deviation, display range, of the noise that will be taken away afterwards. What
+        that leaves is lifted until it is as strong as the noise was, or as nobody sees, no more.
 
     Returns
     -------
