@@ -116,6 +116,22 @@ def test_loud_noise_is_seen_as_with_less_contrast(monkeypatch):
     assert estimate_noise_spectrum(y).rms < 0.8 * rms  # the network's own end
 
 
+@pytest.mark.parametrize("ink", ["black", "#999999"])
+@pytest.mark.parametrize("size", [7, 14])
+def test_print_is_no_noise(size, ink):
+    """A page that is full of it, so that no square is smooth."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    page, rng = Image.new("RGB", (512, 384), "#f4f4f0"), np.random.default_rng(0)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size)
+    for top in range(2, 384, int(1.3 * size)):
+        draw.text((2, top), "".join(rng.choice(list("abcdefghijkLMNO 0123 "), 200)), ink, font)
+    y = from_uint8(np.asarray(page))
+    assert estimate_noise_spectrum(y).present < 0.25
+    noisy = (0.2 + 0.5 * y + 20 / 255 * white(1.0, 384, 512)).clamp(0, 1)
+    assert estimate_noise_spectrum(noisy).present > 0.9
+
+
 def test_white_in_brightness_is_not_white_in_colour():
     x = from_uint8(data.coffee()[:256, :320])
     y, quiet = (through_jpeg(image, 85) for image in (x + 30 / 255 * white(1.0, 256, 320), x))
