@@ -106,9 +106,9 @@ ODDS = {
     "WITHOUT_COLOUR": ((0, 0.5, 1, 2), True, False),
 }
 LOUDEST = (15, 20, 25, float("inf"))  # of 255
-LOUD = [("white", s, q) for s in (25, 50) for q in (None, 85)] + [
-    ("phone", i, None) for i in (6400, 12800)
-]
+# (what, of 255 or ISO, quality)
+LOUD = [("white", level, quality) for level in (25, 50) for quality in (None, 85)]
+LOUD += [("phone", iso, None) for iso in (6400, 12800)]
 CODING = {"CODING_NOISE": (1, 2, 3, 4, 6), "CODING_NOISE_DEBLUR": (3, 5, 8)}  # of 255
 MOVEMENT = {
     "ROUND": (0, 0.25, 0.5, 1.0),

@@ -1,10 +1,12 @@
 """Noise as phones leave it: its spectrum, whether it is noise, and what is taken away."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 from gdp_lite.book.capture import through_jpeg
@@ -12,6 +14,7 @@ from gdp_lite.book.phone import Capture, photograph
 from gdp_lite.degradations import GaussianBlur
 from gdp_lite.denoise import completion, denoise, limit_change
 from gdp_lite.estimators import Estimate, NoiseSpectrum, estimate_noise_spectrum
+from gdp_lite.estimators.noise import tails
 from gdp_lite.estimators.noise_spectrum import network_output
 from gdp_lite.estimators.noise_statistics import (
     PLANES,
@@ -116,20 +119,33 @@ def test_loud_noise_is_seen_as_with_less_contrast(monkeypatch):
     assert estimate_noise_spectrum(y).rms < 0.8 * rms  # the network's own end
 
 
-@pytest.mark.parametrize("ink", ["black", "#999999"])
-@pytest.mark.parametrize("size", [7, 14])
-def test_print_is_no_noise(size, ink):
+def printed(size, ink):
     """A page that is full of it, so that no square is smooth."""
-    from PIL import Image, ImageDraw, ImageFont
-
     page, rng = Image.new("RGB", (512, 384), "#f4f4f0"), np.random.default_rng(0)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size)
     for top in range(2, 384, int(1.3 * size)):
         draw.text((2, top), "".join(rng.choice(list("abcdefghijkLMNO 0123 "), 200)), ink, font)
-    y = from_uint8(np.asarray(page))
+    return from_uint8(np.asarray(page))
+
+
+@pytest.mark.parametrize("ink", ["black", "#999999"])
+@pytest.mark.parametrize("size", [7, 14])
+def test_print_is_no_noise(size, ink):
+    y = printed(size, ink)
+    assert tails(y) > 1.6
     assert estimate_noise_spectrum(y).present < 0.25
     noisy = (0.2 + 0.5 * y + 20 / 255 * white(1.0, 384, 512)).clamp(0, 1)
     assert estimate_noise_spectrum(noisy).present > 0.9
+
+
+@pytest.mark.parametrize("quality", [None, 90])
+@pytest.mark.parametrize("level", [25, 80])
+def test_white_noise_is_gaussian_on_any_photo(shared, level, quality):
+    for path in sorted(Path(shared, "train/val").glob("*.jpg"))[::12]:
+        with Image.open(path) as picture:
+            x = from_uint8(np.asarray(picture.convert("RGB")))
+        y = (x + level / 255 * white(1.0, *x.shape[-2:])).clamp(0, 1)
+        assert tails(y if quality is None else through_jpeg(y, quality)) < 1.25
 
 
 def test_white_in_brightness_is_not_white_in_colour():

@@ -45,8 +45,8 @@ WITHOUT_COLOUR = 2.0
 # White noise, looked for in the middle: where the finest wavelets are least, photos without it
 # have 6.75 of 255 at most (`tasks.TEXTURE`, benchmarks/do_no_harm.py), phone files hardly 1.5.
 WHITE, MIDDLE = 7 / 255, 1024
-# Most that `tails` of such noise has: with white noise of 10 to 80 of 255, in JPEGs too, 16 photos
-# of train/val have 1.24, but for one (1.56); pages of print, no square of which is empty, 1.7.
+# Most that `tails` of such noise has. Photos of train/val with white noise have less than 1.25, in
+# JPEGs too; pages of print, no square of which is empty, more than 1.6 (tests/test_phone_noise.py).
 GAUSSIAN = 1.4
 # Display range: what is louder the network is shown with half of the contrast, or a quarter, as it
 # has seen hardly more. Looked at once, white noise of 50 of 255 in a JPEG is worth 0.6 dB less than
